@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The layout of the server side's maps, pinned in DIR/server/ by the names given here. */
+#ifndef MPTCP_LB_SERVER_H
+#define MPTCP_LB_SERVER_H
+
+#include "types.h"
+
+#define SERVER_ABI 0x6d6c7301 /* "mls", 1 */
+#define SERVER_KEYS_MAX 65536
+#define SERVER_CONNECTIONS_MAX 262144
+#define SERVER_HANDED_OUT_MAX 1048576
+#define SERVER_DEVICES_MAX 16
+
+/* Map `services`, a hash: an address and port of this host that clients connect to; value 1. */
+struct server_service {
+	struct address address;
+	__be16 port;
+	uint8_t pad[6];
+};
+
+/* Map `connections`, a hash of what is treated otherwise than new connections are. */
+struct connection {
+	struct address local, remote;
+	__be16 local_port, remote_port;
+	uint8_t pad[4];
+};
+
+/* Value of `connections`. A SYN/ACK ends an entry: the 4-tuple begins anew. */
+enum treatment {
+	TREAT_PLAIN = 1,       /* its TSval is left alone */
+	TREAT_PLAIN_HANDSHAKE, /* likewise, and its SYN/ACK may be repeated: that ends nothing */
+	TREAT_STAMPED,         /* goes on being stamped when new connections are not */
+};
+
+/* Map `keys`, a queue: user space pushes, a cookie SYN/ACK pops. */
+struct server_key {
+	uint64_t key;   /* the 8 bytes in wire order */
+	uint32_t token; /* host order; derived from the key */
+	uint32_t pad;
+};
+
+/*
+ * Map `handed_out`, a hash: token (host order) to when its key was popped (CLOCK_MONOTONIC,
+ * ns). A cookie lives 128 s, so until then its client may still turn up with the key;
+ * whoever walks the map deletes what is older.
+ */
+#define COOKIE_LIFETIME_S 128
+
+/* Map `counters`, per CPU, by enum server_counter. Append only. */
+#define SERVER_COUNTERS(COUNTER) \
+	COUNTER(key_replaced, "MP_CAPABLE SYN/ACKs that got a key from the queue") \
+	COUNTER(queue_empty, "MP_CAPABLE SYN/ACKs that kept the kernel's key: queue empty") \
+	COUNTER(handed_out_full, \
+		"MP_CAPABLE SYN/ACKs that kept the kernel's key: too many handed out") \
+	COUNTER(not_a_cookie, "MP_CAPABLE SYN/ACKs that kept the kernel's key: no SYN cookie") \
+	COUNTER(stamped, "segments sent with a stamp") \
+	COUNTER(restored, "segments received whose stamp was taken off") \
+	COUNTER(plain, "segments left alone: connections from before the attachment") \
+	COUNTER(connections_full, "connections that could not be noted: the map is full") \
+	COUNTER(malformed, "segments with malformed TCP options, left alone")
+
+#define SERVER_COUNTER_ENUM(name, words) SERVER_##name,
+enum server_counter { SERVER_COUNTERS(SERVER_COUNTER_ENUM) SERVER_COUNTER_COUNT };
+#undef SERVER_COUNTER_ENUM
+
+/* Map `state`, an mmapable array of one. */
+struct server_state {
+	uint64_t switched_ms; /* CLOCK_MONOTONIC: when `stamping` last changed */
+	uint64_t netns;       /* inode of the network namespace that it is attached in */
+	uint32_t abi;         /* SERVER_ABI */
+	uint32_t index;
+	uint32_t index_bits;
+	uint32_t offset;     /* ms; stamp_offset() of this boot */
+	uint32_t constant;   /* ms: added to TSval, taken from TSecr; stamp_constant() */
+	uint32_t stamping;   /* 1: connections not in `connections` are stamped; 0: they are not */
+	uint32_t recording;  /* 1: a segment notes its connection with today's treatment */
+	uint32_t replacing;  /* 1: keys are replaced */
+	int32_t keys_queued; /* pushed less popped; for a moment it may be off by a few */
+	uint32_t syncookies_before; /* the sysctls as attach found them */
+	uint32_t timestamps_before;
+	uint32_t devices[SERVER_DEVICES_MAX];         /* ifindex; 0: unused */
+	uint8_t clsact_was_there[SERVER_DEVICES_MAX]; /* 0: we made the qdisc, detach removes it */
+	uint8_t pad[4];
+};
+
+_Static_assert(sizeof(struct server_state) % 8 == 0, "elements of an array map are padded to 8");
+
+#endif

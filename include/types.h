@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The layout of the balancer's maps: what the loader writes and the XDP program reads. */
+#ifndef MPTCP_LB_TYPES_H
+#define MPTCP_LB_TYPES_H
+
+#include <linux/types.h>
+#include <stdint.h>
+
+#include "flowhash.h"
+#include "token.h"
+
+/* Changes with any layout below and with any decision that balancers must share. */
+#define LB_ABI 0x6d6c6201 /* "mlb", 1 */
+
+#define MAX_BACKENDS (1 << TOKEN_INDEX_BITS_MAX)
+#define MAX_SERVICES 512
+
+/*
+ * All configuration exists twice. The generation's low bit says which bank packets
+ * go by; the loader fills the other and then adds one to the generation.
+ */
+#define BANKS 2
+
+/* Services: an open-addressed table, one cache line each, sparse enough to probe little. */
+#define SERVICE_LINES 2048
+#define SERVICE_PROBES 4
+
+/* Ring ids: those that the live bank names, while publishing the other's, and a spare. */
+#define SPARE_RING (BANKS * MAX_SERVICES)
+#define MAX_RINGS (SPARE_RING + 1)
+
+/* IPv6, or IPv4 as ::ffff:a.b.c.d; network order. */
+struct address {
+	union {
+		uint8_t bytes[16];
+		__be32 words[4];
+		uint64_t halves[2];
+	};
+};
+
+enum joins { JOINS_TOKEN, JOINS_RING };
+
+struct service {
+	struct address address;
+	__be16 port;    /* 0: this line is empty */
+	uint16_t id;    /* 1 to MAX_SERVICES: its row of counters */
+	uint16_t ring;  /* its place in the map of rings */
+	uint8_t joins;  /* enum joins */
+	uint8_t stamps; /* 1: all its backends run our server side */
+	struct flow_key flow_key;
+	uint8_t pad[24];
+};
+
+enum backend_state { BACKEND_UP, BACKEND_DRAIN, BACKEND_DOWN };
+
+struct backend {
+	uint8_t eth_dst[6]; /* all zero: the next hop is not known */
+	uint8_t eth_src[6];
+	uint32_t ifindex;     /* the device that leads to it */
+	uint8_t assigned;     /* 1: this index is a backend of the cluster */
+	uint8_t state;        /* enum backend_state */
+	uint8_t lladdr_given; /* 1: eth_dst was said by the operator */
+	uint8_t pad[13];
+	struct address address; /* all zero: the operator gave only lladdr */
+	uint8_t unused[16];
+};
+
+/*
+ * One per service. owner: for a slot of the stamp, and so for an index too, 1 + the
+ * index that owns it, or 0 where that backend may not be sent to. slot: 1 + the index
+ * that owns a slot of the ring, or 0. weight: 1 + a member's weight by index, or 0 for
+ * no member; packets never read it.
+ */
+struct ring {
+	uint16_t owner[MAX_BACKENDS];
+	uint16_t slot[RING_SLOTS];
+	uint16_t weight[MAX_BACKENDS];
+};
+
+/* By bank * TOKEN_EPOCHS + epoch. */
+struct secret {
+	struct token_secret secret;
+	uint32_t present;
+	char file[252]; /* where the operator keeps it; "-" if it came by stdin */
+	struct token_rounds rounds;
+};
+
+struct cluster {
+	uint64_t ring_seed;
+	uint32_t index_bits;   /* 4 to 12; 0: nothing was ever applied */
+	uint32_t epoch;        /* the one that servers issue under */
+	uint32_t service_seed; /* multiplier that places services within SERVICE_PROBES */
+	uint32_t strict_clock;
+	uint8_t pad[8];
+};
+
+/*
+ * The wall clock: milliseconds mod 2^32, refreshed from CLOCK_TAI by whichever packet
+ * finds it due. Tests freeze it.
+ */
+#define CLOCK_FROZEN UINT64_MAX
+
+struct clock {
+	uint64_t due_jiffies;   /* CLOCK_FROZEN: never */
+	uint64_t tai_offset_ms; /* TAI less UTC, as the kernel had it at the last apply */
+	uint32_t wall_ms;
+	uint32_t pad;
+};
+
+/* The one value of the map of the same name. */
+struct state {
+	uint32_t abi; /* LB_ABI, or 0 before the first apply: all packets are the host's */
+	uint32_t generation;
+	struct cluster cluster[BANKS];
+	uint8_t pad[24];
+	struct clock clock;
+};
+
+/* Counters, per CPU: a row of reasons for each service, row 0 for none; then the backends. */
+#define COUNTER_REASONS 32
+#define COUNTER_BACKENDS ((MAX_SERVICES + 1) * COUNTER_REASONS)
+#define COUNTERS (COUNTER_BACKENDS + MAX_BACKENDS)
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+	       "hashes read addresses and ports as little-endian words");
+_Static_assert(sizeof(struct service) == 64, "a service is one cache line");
+_Static_assert(sizeof(struct backend) == 64, "a backend is one cache line");
+_Static_assert(sizeof(struct state) % 8 == 0, "elements of an array map are padded to 8");
+
+/* Where to start looking for a service. seed is odd. */
+static inline __attribute__((always_inline)) uint32_t service_line(const struct address *a,
+								   __be16 port, uint32_t seed)
+{
+	uint32_t mix = (a->words[0] ^ a->words[1] ^ a->words[2]) * 0x9e3779b1 ^ a->words[3];
+
+	return ((mix ^ (uint32_t)port << 8) * seed) >> 21;
+}
+
+_Static_assert(SERVICE_LINES == 1 << (32 - 21), "service_line() yields 11 bits");
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Numbers of the wire that the kernel's uapi headers do not have, by the kernel's names. */
+#ifndef MPTCP_LB_WIRE_H
+#define MPTCP_LB_WIRE_H
+
+/* TCP flags: byte 13 of the header (RFC 9293 section 3.1). */
+#define TCP_FIN 0x01
+#define TCP_SYN 0x02
+#define TCP_RST 0x04
+#define TCP_ACK 0x10
+#define TCP_FLAGS_OFFSET 13
+#define TCP_CHECK_OFFSET 16
+
+#define TCP_HEADER_MIN 20
+#define TCP_OPTIONS_MAX 40
+
+/* TCP options: kind, and length of the whole option where it is fixed. */
+#define TCPOPT_EOL 0
+#define TCPOPT_NOP 1
+#define TCPOPT_MSS 2
+#define TCPOPT_WINDOW 3
+#define TCPOPT_SACK_PERM 4
+#define TCPOPT_TIMESTAMP 8
+#define TCPOLEN_TIMESTAMP 10
+#define TCPOPT_MPTCP 30
+
+/* MPTCP subtypes: high nibble of the option's third byte (RFC 8684 section 3). */
+#define MPTCPOPT_MP_CAPABLE 0
+#define MPTCPOPT_MP_JOIN 1
+
+/* Lengths of MPTCP options (RFC 8684 sections 3.1 and 3.2). */
+#define TCPOLEN_MPTCP_MPC_SYNACK 12
+#define TCPOLEN_MPTCP_MPJ_SYN 12
+
+#define MPTCP_KEY_OFFSET 4   /* in an MP_CAPABLE SYN/ACK */
+#define MPTCP_TOKEN_OFFSET 4 /* in an MP_JOIN SYN */
+
+#endif
