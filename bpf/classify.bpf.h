@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Classify: is the packet for a service, and what do its options say about the backend? */
+#ifndef CLASSIFY_BPF_H
+#define CLASSIFY_BPF_H
+
+#include "maps.bpf.h"
+#include "tcpopt.bpf.h"
+
+#define LINUX_TIMESTAMP_FIRST 0x0101080a /* NOP NOP TS 10, as Linux and Apple begin */
+#define TSECR_OFFSET 6                   /* in the timestamps option */
+
+static __always_inline const struct service *find_service(const struct packet *pkt, uint32_t seed)
+{
+	uint32_t line = service_line(&pkt->daddr, pkt->dport, seed);
+
+	for (uint32_t probe = 0; probe < SERVICE_PROBES; probe++) {
+		uint32_t key = pkt->bank * SERVICE_LINES + (line + probe) % SERVICE_LINES;
+		const struct service *service = bpf_map_lookup_elem(&services, &key);
+
+		if (!service || !service->port)
+			return NULL;
+		if (service->address.halves[1] == pkt->daddr.halves[1] &&
+		    service->address.halves[0] == pkt->daddr.halves[0] &&
+		    service->port == pkt->dport)
+			return service;
+	}
+	return NULL;
+}
+
+/* MP_CAPABLE beside MP_JOIN: the kernel heeds neither. */
+static __always_inline enum clue classify_syn(struct xdp_md *ctx, struct packet *pkt)
+{
+	struct tcpopt_walk walk = { .at = pkt->tcp + TCP_HEADER_MIN };
+
+	walk.end = walk.at + pkt->options;
+	tcpopt_walk_all(ctx, &walk);
+	if (walk.malformed)
+		return CLUE_MALFORMED;
+	if (!walk.join || walk.capable)
+		return CLUE_NEW;
+	if (!read_be32(ctx, walk.join + MPTCP_TOKEN_OFFSET, &pkt->value))
+		return CLUE_MALFORMED;
+	return CLUE_JOIN;
+}
+
+static __always_inline enum clue classify_options(struct xdp_md *ctx, struct packet *pkt)
+{
+	struct tcpopt_walk walk = { .at = pkt->tcp + TCP_HEADER_MIN };
+
+	walk.end = walk.at + pkt->options;
+	for (int i = 0; i < TCPOPT_STEPS && !walk.timestamp; i++)
+		if (tcpopt_next(ctx, &walk) == TCPOPT_WALK_ENDS)
+			break;
+	if (walk.malformed)
+		return CLUE_MALFORMED;
+	if (!walk.timestamp)
+		return CLUE_NONE;
+	if (!read_be32(ctx, walk.timestamp + TSECR_OFFSET, &pkt->value))
+		return CLUE_MALFORMED;
+	return pkt->value ? CLUE_STAMP : CLUE_NONE;
+}
+
+static __always_inline enum clue classify_ack(struct xdp_md *ctx, struct packet *pkt)
+{
+	__be32 *first = packet_start(ctx) + pkt->tcp + TCP_HEADER_MIN;
+
+	if (pkt->options >= 12 && (void *)(first + 3) <= packet_end(ctx) &&
+	    first[0] == be32(LINUX_TIMESTAMP_FIRST)) {
+		pkt->value = bpf_ntohl(first[2]);
+		return pkt->value ? CLUE_STAMP : CLUE_NONE;
+	}
+	return classify_options(ctx, pkt);
+}
+
+static __always_inline enum clue find_clue(struct xdp_md *ctx, struct packet *pkt)
+{
+	if (pkt->flags & TCP_ACK)
+		return classify_ack(ctx, pkt);
+	if (pkt->flags & TCP_SYN)
+		return classify_syn(ctx, pkt);
+	return CLUE_NONE;
+}
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Conclude: count the reason, once, and turn it into an XDP action. */
+#ifndef CONCLUDE_BPF_H
+#define CONCLUDE_BPF_H
+
+#include "maps.bpf.h"
+
+/* The dispositions as bits by reason: a test of a constant in place of a table. */
+#define BIT_IF_BACKEND(name, disposition, words) \
+	| (uint32_t)((disposition) == TO_BACKEND) << REASON_##name
+#define BIT_IF_NOBODY(name, disposition, words) \
+	| (uint32_t)((disposition) == TO_NOBODY) << REASON_##name
+static const uint32_t to_backend = 0 REASONS(BIT_IF_BACKEND);
+static const uint32_t to_nobody = 0 REASONS(BIT_IF_NOBODY);
+#undef BIT_IF_BACKEND
+#undef BIT_IF_NOBODY
+
+_Static_assert(REASON_COUNT <= COUNTER_REASONS, "a row of counters holds every reason");
+
+static __always_inline void count(uint32_t counter)
+{
+	uint64_t *packets = bpf_map_lookup_elem(&counters, &counter);
+
+	if (packets)
+		*packets += 1;
+}
+
+/* action: what forward() chose; read only for a packet that a backend gets. */
+static __always_inline uint32_t conclude(const struct packet *pkt, enum reason why, uint32_t action)
+{
+	count(pkt->service * COUNTER_REASONS + why);
+	if (to_backend >> why & 1) {
+		count(COUNTER_BACKENDS + pkt->backend);
+		return action;
+	}
+	return to_nobody >> why & 1 ? XDP_DROP : XDP_PASS;
+}
+
+#endif

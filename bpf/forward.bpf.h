@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Forward: rewrite what the way to the backend needs, and choose the device. */
+#ifndef FORWARD_BPF_H
+#define FORWARD_BPF_H
+
+#include <linux/if_ether.h>
+
+#include "maps.bpf.h"
+
+static __always_inline enum reason rewrite_macs(struct xdp_md *ctx, const struct backend *backend)
+{
+	struct ethhdr *eth = packet_start(ctx);
+
+	if ((void *)(eth + 1) > packet_end(ctx))
+		return REASON_malformed;
+	__builtin_memcpy(eth->h_dest, backend->eth_dst, ETH_ALEN);
+	__builtin_memcpy(eth->h_source, backend->eth_src, ETH_ALEN);
+	return REASON_go_on;
+}
+
+/* On success *action is XDP_TX, or XDP_REDIRECT where another device leads to the backend. */
+static __always_inline enum reason forward(struct xdp_md *ctx, const struct packet *pkt,
+					   uint32_t *action)
+{
+	uint32_t key = pkt->bank * MAX_BACKENDS + pkt->backend;
+	const struct backend *backend = bpf_map_lookup_elem(&backends, &key);
+	enum reason why;
+
+	if (!backend || !backend->ifindex)
+		return REASON_no_neighbour;
+	why = rewrite_macs(ctx, backend);
+	if (why)
+		return why;
+	*action = XDP_TX;
+	if (backend->ifindex != ctx->ingress_ifindex)
+		*action = bpf_redirect_map(&devices, backend->ifindex, XDP_DROP);
+	return pkt->picked;
+}
+
+#endif

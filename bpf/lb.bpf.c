@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The balancer: an XDP program that keeps no state per flow. */
+#include "packet.bpf.h"
+#include "maps.bpf.h"
+#include "parse.bpf.h"
+#include "classify.bpf.h"
+#include "pick.bpf.h"
+#include "forward.bpf.h"
+#include "conclude.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+static __always_inline enum reason decide(struct xdp_md *ctx, struct packet *pkt, uint32_t *action)
+{
+	uint32_t zero = 0;
+	struct state *now = bpf_map_lookup_elem(&state, &zero);
+	const struct cluster *cluster;
+	const struct service *service;
+	enum reason why;
+
+	if (!now || now->abi != LB_ABI)
+		return REASON_not_loaded;
+	pkt->bank = now->generation % BANKS;
+	cluster = &now->cluster[pkt->bank];
+
+	why = parse(ctx, pkt);
+	if (why)
+		return why;
+	service = find_service(pkt, cluster->service_seed);
+	if (!service)
+		return REASON_not_service;
+	pkt->service = service->id;
+	pkt->clue = find_clue(ctx, pkt);
+	why = pick(pkt, now, cluster, service);
+	if (why)
+		return why;
+	return forward(ctx, pkt, action);
+}
+
+static __always_inline uint32_t balance(struct xdp_md *ctx)
+{
+	struct packet pkt = {};
+	uint32_t action = XDP_DROP;
+	enum reason why = decide(ctx, &pkt, &action);
+
+	return conclude(&pkt, why, action);
+}
+
+SEC("xdp")
+int lb(struct xdp_md *ctx)
+{
+	return balance(ctx);
+}
+
+/* The same for devices whose MTU is more than a page, which refuse the first. */
+SEC("xdp.frags")
+int lb_frags(struct xdp_md *ctx)
+{
+	return balance(ctx);
+}

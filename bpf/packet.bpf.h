@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the stages know of a packet: scalars only, so that no packet pointer outlives its check. */
+#ifndef PACKET_BPF_H
+#define PACKET_BPF_H
+
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <linux/types.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "../include/reason.h"
+#include "../include/types.h"
+#include "../include/wire.h"
+
+/* bpf_htons() yields a plain integer; sparse wants to know that the result is big-endian. */
+#ifdef __CHECKER__
+#define be16(x) ((__force __be16)bpf_htons(x))
+#define be32(x) ((__force __be32)bpf_htonl(x))
+#else
+#define be16(x) ((__be16)bpf_htons(x))
+#define be32(x) ((__be32)bpf_htonl(x))
+#endif
+
+/* What the TCP options say about where the packet belongs. */
+enum clue {
+	CLUE_NONE,
+	CLUE_NEW,   /* SYN without a join */
+	CLUE_JOIN,  /* SYN with MP_JOIN: value is the token */
+	CLUE_STAMP, /* ACK with a timestamp: value is TSecr */
+	CLUE_MALFORMED,
+};
+
+struct packet {
+	struct address saddr, daddr;
+	__be16 sport, dport;
+	uint16_t tcp; /* offset of the TCP header from the start of the frame */
+	uint8_t is_v6;
+	uint8_t flags;   /* TCP_SYN and so on */
+	uint8_t options; /* length of the TCP options, 0 to 40 */
+	uint8_t clue;    /* enum clue */
+	uint8_t bank;
+	uint8_t picked;   /* enum reason: why this backend */
+	uint16_t service; /* id: its row of counters; 0 for none */
+	uint16_t backend; /* index, once picked */
+	uint32_t value;   /* host order: what the clue carries */
+};
+
+static __always_inline void *packet_start(const struct xdp_md *ctx)
+{
+	return (void *)(long)ctx->data;
+}
+
+static __always_inline void *packet_end(const struct xdp_md *ctx)
+{
+	return (void *)(long)ctx->data_end;
+}
+
+#endif
