@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* apply: the whole configuration of a file, all or nothing. */
+#include <stdio.h>
+#include <string.h>
+
+#include "../include/stamp.h"
+#include "cmd.h"
+#include "edit.h"
+#include "fingerprint.h"
+#include "synchronised.h"
+
+/* A secret that came by stdin has no file to read again: "-" keeps the loaded one. */
+static enum status keep_secrets(struct config *config, const struct config *loaded)
+{
+	for (int epoch = 0; epoch < TOKEN_EPOCHS; epoch++) {
+		struct config_secret *secret = &config->secrets[epoch];
+
+		if (!secret->present || strcmp(secret->file, "-"))
+			continue;
+		if (!loaded->secrets[epoch].present)
+			return fail(BAD_CONFIG,
+				    "the secret of epoch %d is '-', and none is loaded to keep",
+				    epoch);
+		secret->secret = loaded->secrets[epoch].secret;
+	}
+	return DONE;
+}
+
+static bool is_empty(const struct config *config)
+{
+	return !config->service_count;
+}
+
+/* Every token and every stamp in flight would change its meaning. */
+static enum status refuse_new_index_bits(const struct config *config, const struct config *loaded,
+					 bool force)
+{
+	if (force || is_empty(loaded) || config->index_bits == loaded->index_bits)
+		return DONE;
+	return fail(FAILED,
+		    "index-bits is %u and would become %u, which breaks every connection; "
+		    "'force' does it all the same",
+		    loaded->index_bits, config->index_bits);
+}
+
+static enum status check_clock(const struct config *config)
+{
+	if (clock_is_synchronised())
+		return DONE;
+	if (config->strict_clock)
+		return fail(FAILED, "the clock is not synchronised, and strict-clock is on");
+	warn("the clock is not synchronised: stamps need it to %u s",
+	     stamp_clock_error_ms(config->index_bits) / 1000);
+	return DONE;
+}
+
+static enum status publish(struct edit *edit, const char *file, bool force)
+{
+	struct config *wanted = config_new();
+	enum status status = config_read(file, wanted);
+	char fingerprint[17];
+
+	if (!status)
+		status = keep_secrets(wanted, edit->config);
+	if (!status)
+		status = config_validate(wanted);
+	if (!status)
+		status = refuse_new_index_bits(wanted, edit->config, force);
+	if (!status)
+		status = check_clock(wanted);
+	if (!status)
+		status = tables_publish(edit->tables, wanted);
+	if (!status && !options.json) {
+		config_fingerprint(wanted, fingerprint);
+		printf("applied: %zu services, fingerprint %s\n", wanted->service_count,
+		       fingerprint);
+	}
+	config_free(wanted);
+	return status;
+}
+
+enum status cmd_apply(struct words *words)
+{
+	const char *file = words_next(words);
+	bool force = words_take(words, "force");
+	enum status status = words_end(words);
+	struct edit edit;
+
+	if (!file)
+		file = options.config_file ? options.config_file : CONFIG_FILE_DEFAULT;
+	if (!status)
+		status = edit_begin(&edit);
+	if (status)
+		return status;
+	status = publish(&edit, file, force);
+	edit_end(&edit);
+	return status;
+}

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/if_link.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "address.h"
+#include "neighbour.h"
+
+#define DISCARD_PORT 9
+#define PROMPT_ROUNDS 20
+#define PROMPT_PAUSE_NS 50000000
+
+static const char no_route[] = "no route leads there";
+static const char behind_router[] = "it is behind a router, and l2 needs it on the link";
+static const char no_answer[] = "it does not answer on the link";
+
+/* What one question to the kernel is about, and the answer. */
+struct question {
+	const struct address *address;
+	struct next_hop *hop;
+	bool gateway; /* the route has one */
+};
+
+static int family_of(const struct address *address)
+{
+	return address_is_v4(address) ? AF_INET : AF_INET6;
+}
+
+static const void *raw(const struct address *address)
+{
+	return address_is_v4(address) ? &address->bytes[12] : &address->bytes[0];
+}
+
+static size_t raw_length(const struct address *address)
+{
+	return address_is_v4(address) ? 4 : 16;
+}
+
+static struct nlmsghdr *start(char *buffer, uint16_t type, uint16_t flags)
+{
+	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+
+	message->nlmsg_type = type;
+	message->nlmsg_flags = NLM_F_REQUEST | flags;
+	return message;
+}
+
+/* Sends a request and runs the callback over the answers; -1 with errno if refused. */
+static int ask(struct mnl_socket *netlink, struct nlmsghdr *message, mnl_cb_t callback, void *data)
+{
+	char buffer[16384];
+	int run = 1;
+
+	if (mnl_socket_sendto(netlink, message, message->nlmsg_len) < 0)
+		return -1;
+	while (run > 0) {
+		ssize_t length = mnl_socket_recvfrom(netlink, buffer, sizeof(buffer));
+
+		if (length < 0)
+			return -1;
+		run = mnl_cb_run(buffer, length, 0, 0, callback, data);
+	}
+	return run;
+}
+
+static int on_route(const struct nlmsghdr *message, void *data)
+{
+	struct question *question = data;
+	const struct nlattr *attr;
+
+	mnl_attr_for_each(attr, message, sizeof(struct rtmsg))
+	{
+		if (mnl_attr_get_type(attr) == RTA_OIF)
+			question->hop->ifindex = mnl_attr_get_u32(attr);
+		if (mnl_attr_get_type(attr) == RTA_GATEWAY || mnl_attr_get_type(attr) == RTA_VIA)
+			question->gateway = true;
+	}
+	return MNL_CB_STOP;
+}
+
+static int ask_route(struct mnl_socket *netlink, struct question *question)
+{
+	char buffer[256];
+	struct nlmsghdr *message = start(buffer, RTM_GETROUTE, 0);
+	struct rtmsg *route = mnl_nlmsg_put_extra_header(message, sizeof(*route));
+
+	route->rtm_family = family_of(question->address);
+	route->rtm_dst_len = raw_length(question->address) * 8;
+	mnl_attr_put(message, RTA_DST, raw_length(question->address), raw(question->address));
+	return ask(netlink, message, on_route, question);
+}
+
+static int on_link(const struct nlmsghdr *message, void *data)
+{
+	struct question *question = data;
+	const struct nlattr *attr;
+
+	mnl_attr_for_each(attr, message,
+			  sizeof(struct ifinfomsg)) if (mnl_attr_get_type(attr) == IFLA_ADDRESS &&
+							mnl_attr_get_payload_len(attr) == 6)
+		memcpy(question->hop->eth_src, mnl_attr_get_payload(attr), 6);
+	return MNL_CB_STOP;
+}
+
+static int ask_link(struct mnl_socket *netlink, struct question *question)
+{
+	char buffer[256];
+	struct nlmsghdr *message = start(buffer, RTM_GETLINK, 0);
+	struct ifinfomsg *link = mnl_nlmsg_put_extra_header(message, sizeof(*link));
+
+	link->ifi_index = question->hop->ifindex;
+	return ask(netlink, message, on_link, question);
+}
+
+static bool is_usable(uint16_t state)
+{
+	return state & (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT);
+}
+
+static int on_neighbour(const struct nlmsghdr *message, void *data)
+{
+	const struct ndmsg *neighbour = mnl_nlmsg_get_payload(message);
+	const void *address = NULL, *lladdr = NULL;
+	struct question *question = data;
+	const struct nlattr *attr;
+
+	mnl_attr_for_each(attr, message, sizeof(*neighbour))
+	{
+		if (mnl_attr_get_type(attr) == NDA_DST)
+			address = mnl_attr_get_payload(attr);
+		if (mnl_attr_get_type(attr) == NDA_LLADDR && mnl_attr_get_payload_len(attr) == 6)
+			lladdr = mnl_attr_get_payload(attr);
+	}
+	if (address && lladdr && is_usable(neighbour->ndm_state) &&
+	    neighbour->ndm_ifindex == (int)question->hop->ifindex &&
+	    !memcmp(address, raw(question->address), raw_length(question->address)))
+		memcpy(question->hop->eth_dst, lladdr, 6);
+	return MNL_CB_OK;
+}
+
+static int ask_neighbours(struct mnl_socket *netlink, struct question *question)
+{
+	char buffer[256];
+	struct nlmsghdr *message = start(buffer, RTM_GETNEIGH, NLM_F_DUMP);
+	struct ndmsg *neighbour = mnl_nlmsg_put_extra_header(message, sizeof(*neighbour));
+
+	neighbour->ndm_family = family_of(question->address);
+	mnl_attr_put_u32(message, NDA_IFINDEX, question->hop->ifindex);
+	return ask(netlink, message, on_neighbour, question);
+}
+
+/* A datagram to the discard port makes the kernel look for the neighbour. */
+static void prompt(const struct address *address)
+{
+	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(DISCARD_PORT) };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(DISCARD_PORT) };
+	int udp = socket(family_of(address), SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (udp < 0)
+		return;
+	memcpy(&v4.sin_addr, raw(address), 4);
+	memcpy(&v6.sin6_addr, address->bytes, 16);
+	if (address_is_v4(address))
+		sendto(udp, "", 0, MSG_DONTWAIT, (struct sockaddr *)&v4, sizeof(v4));
+	else
+		sendto(udp, "", 0, MSG_DONTWAIT, (struct sockaddr *)&v6, sizeof(v6));
+	close(udp);
+}
+
+/* Leaves hop->why set, and ifindex 0, unless the next hop is known now. */
+static void resolve(struct mnl_socket *netlink, const struct config_backend *backend,
+		    struct next_hop *hop)
+{
+	struct question question = { .address = &backend->address, .hop = hop };
+	static const uint8_t none[6];
+
+	*hop = (struct next_hop){ .why = no_route };
+	if (ask_route(netlink, &question) < 0 || !hop->ifindex)
+		return;
+	if (backend->lladdr_given) {
+		memcpy(hop->eth_dst, backend->lladdr, 6);
+	} else if (question.gateway) {
+		hop->why = behind_router;
+	} else if (ask_neighbours(netlink, &question) < 0 || !memcmp(hop->eth_dst, none, 6)) {
+		hop->why = no_answer;
+	}
+	ask_link(netlink, &question);
+	if (memcmp(hop->eth_dst, none, 6))
+		hop->why = NULL;
+	else
+		hop->ifindex = 0;
+}
+
+/* One round over all that is not resolved yet; true if another may help. */
+static bool resolve_all(struct mnl_socket *netlink, const struct config *config,
+			struct next_hop *hops, bool first)
+{
+	bool again = false;
+
+	for (uint32_t i = 0; i < MAX_BACKENDS; i++) {
+		if (!config->backends[i].assigned || (!first && hops[i].why != no_answer))
+			continue;
+		resolve(netlink, &config->backends[i], &hops[i]);
+		if (hops[i].why != no_answer)
+			continue;
+		if (first)
+			prompt(&config->backends[i].address);
+		again = true;
+	}
+	return again;
+}
+
+enum status neighbours_resolve(const struct config *config, struct next_hop *hops)
+{
+	struct mnl_socket *netlink = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	const struct timespec pause = { .tv_nsec = PROMPT_PAUSE_NS };
+	bool again;
+
+	if (!netlink || mnl_socket_bind(netlink, 0, MNL_SOCKET_AUTOPID) < 0)
+		return fail(FAILED, "can't ask the kernel for routes: %s", strerror(errno));
+	again = resolve_all(netlink, config, hops, true);
+	for (int round = 0; again && round < PROMPT_ROUNDS; round++) {
+		nanosleep(&pause, NULL);
+		again = resolve_all(netlink, config, hops, false);
+	}
+	mnl_socket_close(netlink);
+	return DONE;
+}

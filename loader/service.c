@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* service: add, set, del and show one service of the running configuration, and its members. */
+#include <string.h>
+
+#include "address.h"
+#include "cmd.h"
+#include "edit.h"
+#include "report.h"
+
+static const char *const joins_names[] = { "token", "ring", NULL };
+static const char *const switch_names[] = { "off", "on", NULL };
+static const char *const flows_names[] = { "off", NULL };
+
+/* The words ADDR port N that name a service. */
+struct name {
+	struct address address;
+	uint16_t port;
+};
+
+static enum status take_name(struct words *words, struct name *name)
+{
+	uint64_t port = 0;
+	enum status status = words_address(words, "a service", &name->address);
+
+	if (!status && !words_take(words, "port"))
+		status = fail(USAGE, "a service needs its port: 'ADDR port N'");
+	if (!status)
+		status = words_number(words, "port", 1, 65535, &port);
+	name->port = port;
+	return status;
+}
+
+/* Begins an edit with the service that the words name; NULL if it is not there yet. */
+static enum status begin(struct words *words, struct edit *edit, struct name *name,
+			 struct config_service **service)
+{
+	enum status status = take_name(words, name);
+
+	if (!status)
+		status = edit_begin(edit);
+	if (!status)
+		*service = config_find_service(edit->config, &name->address, name->port);
+	return status;
+}
+
+static enum status no_service(const struct name *name)
+{
+	return fail(FAILED, "there is no service %s port %u", address_print(&name->address).text,
+		    name->port);
+}
+
+static enum status take_pair(struct words *words, struct config_service *service)
+{
+	unsigned int choice = 0;
+	enum status status;
+
+	if (words_take(words, "flows"))
+		return words_choice(words, "flows", flows_names, &choice);
+	if (words_take(words, "stamps")) {
+		status = words_choice(words, "stamps", switch_names, &choice);
+		service->stamps = choice;
+		return status;
+	}
+	if (!words_take(words, "joins"))
+		return words_end(words);
+	status = words_choice(words, "joins", joins_names, &choice);
+	service->joins = choice;
+	return status;
+}
+
+static enum status add(struct words *words)
+{
+	struct config_service *service;
+	struct edit edit;
+	struct name name;
+	enum status status = begin(words, &edit, &name, &service);
+
+	if (status)
+		return status;
+	if (service || edit.config->service_count == MAX_SERVICES)
+		return edit_publish(&edit,
+				    service ? fail(FAILED, "service %s port %u is there already",
+						   address_print(&name.address).text, name.port)
+					    : fail(FAILED,
+						   "there are %d services already, "
+						   "which is the most",
+						   MAX_SERVICES));
+	service = &edit.config->services[edit.config->service_count++];
+	service->address = name.address;
+	service->port = name.port;
+	service->stamps = true;
+	while (!status && words->count)
+		status = take_pair(words, service);
+	return edit_publish(&edit, status);
+}
+
+static enum status set(struct words *words)
+{
+	struct config_service *service;
+	struct edit edit;
+	struct name name;
+	enum status status = begin(words, &edit, &name, &service);
+
+	if (status)
+		return status;
+	if (!service)
+		status = no_service(&name);
+	while (!status && words->count)
+		status = take_pair(words, service);
+	return edit_publish(&edit, status);
+}
+
+static enum status del(struct words *words)
+{
+	struct config_service *service;
+	struct edit edit;
+	struct name name;
+	enum status status = begin(words, &edit, &name, &service);
+
+	if (status)
+		return status;
+	status = service ? words_end(words) : no_service(&name);
+	if (!status) {
+		size_t last = --edit.config->service_count;
+
+		memmove(service, &edit.config->services[last], sizeof(*service));
+		memset(&edit.config->services[last], 0, sizeof(*service));
+	}
+	return edit_publish(&edit, status);
+}
+
+static enum status show(struct words *words)
+{
+	struct config_service *only = NULL;
+	enum status status;
+	struct edit edit;
+	struct name name;
+	bool one = words->count;
+
+	status = one ? begin(words, &edit, &name, &only) : edit_begin(&edit);
+	if (status)
+		return status;
+	status = words_end(words);
+	if (!status && one && !only)
+		status = no_service(&name);
+	if (!status)
+		report(report_services(&edit, only));
+	edit_end(&edit);
+	return status;
+}
+
+/* Members. */
+
+struct membership {
+	struct edit edit;
+	struct config_service *service;
+	uint32_t index;
+};
+
+static enum status begin_member(struct words *words, struct membership *m)
+{
+	uint64_t index = 0;
+	struct name name;
+	enum status status = begin(words, &m->edit, &name, &m->service);
+
+	if (status)
+		return status;
+	if (!m->service)
+		status = no_service(&name);
+	else if (!words_take(words, "index"))
+		status = fail(USAGE, "say which backend: 'index I'");
+	else
+		status = words_number(words, "index", 0, MAX_BACKENDS - 1, &index);
+	m->index = index;
+	if (status)
+		edit_end(&m->edit);
+	return status;
+}
+
+static enum status take_weight(struct words *words, uint16_t *weight)
+{
+	uint64_t number = WEIGHT_DEFAULT;
+	enum status status = DONE;
+
+	if (words_take(words, "weight"))
+		status = words_number(words, "weight", 0, WEIGHT_MAX, &number);
+	*weight = 1 + number;
+	return status ? status : words_end(words);
+}
+
+static enum status add_member(struct words *words)
+{
+	struct membership m;
+	enum status status = begin_member(words, &m);
+
+	if (status)
+		return status;
+	if (!m.edit.config->backends[m.index].assigned)
+		status = fail(FAILED, "there is no backend %u: 'backend add' first", m.index);
+	else if (m.service->weight[m.index])
+		status = fail(FAILED, "backend %u serves it already", m.index);
+	else
+		status = take_weight(words, &m.service->weight[m.index]);
+	return edit_publish(&m.edit, status);
+}
+
+static enum status set_member(struct words *words)
+{
+	struct membership m;
+	enum status status = begin_member(words, &m);
+
+	if (status)
+		return status;
+	if (!m.service->weight[m.index])
+		status = fail(FAILED, "backend %u does not serve it", m.index);
+	else
+		status = take_weight(words, &m.service->weight[m.index]);
+	return edit_publish(&m.edit, status);
+}
+
+static enum status del_member(struct words *words)
+{
+	struct membership m;
+	enum status status = begin_member(words, &m);
+
+	if (status)
+		return status;
+	status = m.service->weight[m.index] ? words_end(words)
+					    : fail(FAILED, "backend %u does not serve it", m.index);
+	m.service->weight[m.index] = 0;
+	return edit_publish(&m.edit, status);
+}
+
+static const struct command member_commands[] = {
+	{ "add", "ADDR port N index I [weight W]", add_member },
+	{ "set", "ADDR port N index I [weight W]", set_member },
+	{ "del", "ADDR port N index I", del_member },
+	{ 0 },
+};
+
+static enum status member(struct words *words)
+{
+	return words_dispatch(words, "mptcp-lb service backend", member_commands);
+}
+
+static const struct command commands[] = {
+	{ "add", "ADDR port N [joins token|ring] [stamps on|off]", add },
+	{ "set", "ADDR port N [joins token|ring] [stamps on|off]", set },
+	{ "del", "ADDR port N", del },
+	{ "show", "[ADDR port N]", show },
+	{ "backend", "{ add | set | del } ADDR port N index I [weight W]", member },
+	{ 0 },
+};
+
+enum status cmd_service(struct words *words)
+{
+	return words_dispatch(words, "mptcp-lb service", commands);
+}

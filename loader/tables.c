@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "address.h"
+#include "tables_layout.h"
+
+static const struct {
+	const char *name;
+	size_t value_size;
+	size_t entries;
+	bool mapped; /* into our memory; the others are read and written by system call */
+} layout[MAPS] = {
+	[STATE] = { "state", sizeof(struct state), 1, true },
+	[SERVICES] = { "services", sizeof(struct service), BANKS *SERVICE_LINES, true },
+	[BACKENDS] = { "backends", sizeof(struct backend), BANKS *MAX_BACKENDS, true },
+	[SECRETS] = { "secrets", sizeof(struct secret), BANKS *TOKEN_EPOCHS, true },
+	[RINGS] = { "rings", sizeof(uint32_t), MAX_RINGS, false },
+	[COUNTERS_MAP] = { "counters", sizeof(uint64_t), COUNTERS, false },
+	[DEVICES] = { "devices", sizeof(uint32_t), 256, false },
+};
+
+struct state *tables_state(struct tables *tables)
+{
+	return tables->memory[STATE];
+}
+
+static size_t mapped_length(enum map map)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+
+	return (layout[map].value_size * layout[map].entries + page - 1) / page * page;
+}
+
+static enum status open_map(struct tables *tables, const char *pin_dir, enum map map)
+{
+	struct bpf_map_info info = {};
+	uint32_t length = sizeof(info);
+	char path[4096];
+	void *memory;
+
+	snprintf(path, sizeof(path), "%s/%s", pin_dir, layout[map].name);
+	tables->fd[map] = bpf_obj_get(path);
+	if (tables->fd[map] < 0 && errno == ENOENT)
+		return fail(NOT_LOADED, "the map '%s' is missing: 'unload' and 'load' again", path);
+	if (tables->fd[map] < 0)
+		return fail(FAILED, "can't open the map '%s': %s", path,
+			    errno == EPERM || errno == EACCES ? "this needs root"
+							      : strerror(errno));
+	if (bpf_obj_get_info_by_fd(tables->fd[map], &info, &length) ||
+	    info.value_size != layout[map].value_size || info.max_entries != layout[map].entries)
+		return fail(NOT_LOADED,
+			    "the map '%s' is of another version: 'unload' and 'load' again", path);
+	if (!layout[map].mapped)
+		return DONE;
+	memory = mmap(NULL, mapped_length(map), PROT_READ | PROT_WRITE, MAP_SHARED, tables->fd[map],
+		      0);
+	if (memory == MAP_FAILED)
+		return fail(FAILED, "can't map '%s': %s", path, strerror(errno));
+	tables->memory[map] = memory;
+	return DONE;
+}
+
+/* The lock is on the directory of the pins: it needs no file, and dies with its holder. */
+static enum status lock_directory(struct tables *tables, const char *pin_dir)
+{
+	tables->directory = open(pin_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (tables->directory < 0 && errno == ENOENT)
+		return fail(NOT_LOADED, "nothing is loaded at '%s'; try 'mptcp-lb load'", pin_dir);
+	if (tables->directory < 0)
+		return fail(FAILED, "can't open '%s': %s", pin_dir,
+			    errno == EACCES ? "this needs root" : strerror(errno));
+	if (flock(tables->directory, LOCK_EX))
+		return fail(FAILED, "can't lock '%s': %s", pin_dir, strerror(errno));
+	return DONE;
+}
+
+enum status tables_open(const char *pin_dir, struct tables **tables)
+{
+	struct tables *t = calloc(1, sizeof(*t));
+	enum status status;
+
+	if (!t)
+		return fail(FAILED, "out of memory");
+	t->directory = -1;
+	for (int map = 0; map < MAPS; map++)
+		t->fd[map] = -1;
+	status = lock_directory(t, pin_dir);
+	for (int map = 0; !status && map < MAPS; map++)
+		status = open_map(t, pin_dir, map);
+	if (!status && tables_state(t)->abi && tables_state(t)->abi != LB_ABI)
+		status = fail(
+			NOT_LOADED,
+			"what is loaded at '%s' is of another version: 'unload' and 'load' again",
+			pin_dir);
+	if (status)
+		tables_close(t);
+	else
+		*tables = t;
+	return status;
+}
+
+void tables_close(struct tables *tables)
+{
+	for (int map = 0; map < MAPS; map++) {
+		if (tables->memory[map])
+			munmap(tables->memory[map], mapped_length(map));
+		if (tables->fd[map] >= 0)
+			close(tables->fd[map]);
+	}
+	if (tables->directory >= 0)
+		close(tables->directory);
+	free(tables);
+}
+
+const struct backend *tables_backend(struct tables *tables, uint32_t index)
+{
+	return &backends_of(tables, live_bank(tables))[index];
+}
+
+const struct service *tables_find_service(struct tables *tables, const struct address *address,
+					  uint16_t port)
+{
+	const struct service *services = services_of(tables, live_bank(tables));
+
+	for (uint32_t line = 0; line < SERVICE_LINES; line++)
+		if (services[line].port == htons(port) &&
+		    address_equal(&services[line].address, address))
+			return &services[line];
+	return NULL;
+}
+
+uint16_t tables_service_id(struct tables *tables, const struct address *address, uint16_t port)
+{
+	const struct service *service = tables_find_service(tables, address, port);
+
+	return service ? service->id : 0;
+}
+
+enum status tables_counters(struct tables *tables, uint64_t **sums)
+{
+	int cpus = libbpf_num_possible_cpus();
+	uint64_t *per_cpu = calloc(cpus, sizeof(*per_cpu));
+
+	*sums = calloc(COUNTERS, sizeof(**sums));
+	if (!*sums || !per_cpu)
+		return fail(FAILED, "out of memory");
+	for (uint32_t counter = 0; counter < COUNTERS; counter++) {
+		if (bpf_map_lookup_elem(tables->fd[COUNTERS_MAP], &counter, per_cpu))
+			return fail(FAILED, "can't read the counters: %s", strerror(errno));
+		for (int cpu = 0; cpu < cpus; cpu++)
+			(*sums)[counter] += per_cpu[cpu];
+	}
+	free(per_cpu);
+	return DONE;
+}
+
+bool tables_read_ring(struct tables *tables, uint32_t id, struct ring *ring)
+{
+	uint32_t map_id, zero = 0;
+	int inner, err;
+
+	if (bpf_map_lookup_elem(tables->fd[RINGS], &id, &map_id))
+		return false;
+	inner = bpf_map_get_fd_by_id(map_id);
+	if (inner < 0)
+		return false;
+	err = bpf_map_lookup_elem(inner, &zero, ring);
+	close(inner);
+	return !err;
+}
+
+static void read_cluster(struct tables *tables, uint32_t bank, struct config *config)
+{
+	const struct cluster *cluster = &tables_state(tables)->cluster[bank];
+	const struct secret *secrets = secrets_of(tables, bank);
+
+	if (cluster->index_bits)
+		config->index_bits = cluster->index_bits;
+	config->ring_seed = cluster->ring_seed;
+	config->epoch = cluster->epoch;
+	config->strict_clock = cluster->strict_clock;
+	for (int epoch = 0; epoch < TOKEN_EPOCHS; epoch++) {
+		config->secrets[epoch].present = secrets[epoch].present;
+		config->secrets[epoch].secret = secrets[epoch].secret;
+		memcpy(config->secrets[epoch].file, secrets[epoch].file,
+		       sizeof(secrets[epoch].file));
+	}
+}
+
+static void read_backends(struct tables *tables, uint32_t bank, struct config *config)
+{
+	const struct backend *lines = backends_of(tables, bank);
+
+	for (uint32_t i = 0; i < MAX_BACKENDS; i++) {
+		struct config_backend *backend = &config->backends[i];
+
+		if (!lines[i].assigned)
+			continue;
+		backend->assigned = true;
+		backend->address = lines[i].address;
+		backend->state = lines[i].state;
+		backend->lladdr_given = lines[i].lladdr_given;
+		memcpy(backend->lladdr, lines[i].eth_dst, sizeof(backend->lladdr));
+	}
+}
+
+static enum status read_services(struct tables *tables, uint32_t bank, struct config *config)
+{
+	const struct service *lines = services_of(tables, bank);
+	static struct ring ring;
+
+	for (uint32_t id = 1; id <= MAX_SERVICES; id++) {
+		struct config_service *service = &config->services[config->service_count];
+		const struct service *line = lines;
+
+		while (line < lines + SERVICE_LINES && !(line->port && line->id == id))
+			line++;
+		if (line == lines + SERVICE_LINES)
+			continue;
+		if (!tables_read_ring(tables, line->ring, &ring))
+			return fail(FAILED, "the ring of a service is missing: 'apply' again");
+		service->address = line->address;
+		service->port = ntohs(line->port);
+		service->joins = line->joins;
+		service->stamps = line->stamps;
+		memcpy(service->weight, ring.weight, sizeof(service->weight));
+		config->service_count++;
+	}
+	return DONE;
+}
+
+enum status tables_read(struct tables *tables, struct config *config)
+{
+	uint32_t bank = live_bank(tables);
+
+	if (!tables_state(tables)->abi)
+		return DONE;
+	read_cluster(tables, bank, config);
+	read_backends(tables, bank, config);
+	return read_services(tables, bank, config);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The balancer's maps as tables.c and publish.c hold them; no other file includes this. */
+#ifndef TABLES_LAYOUT_H
+#define TABLES_LAYOUT_H
+
+#include "tables.h"
+
+enum map { STATE, SERVICES, BACKENDS, SECRETS, RINGS, COUNTERS_MAP, DEVICES, MAPS };
+
+struct tables {
+	int directory; /* locked */
+	int fd[MAPS];
+	void *memory[MAPS]; /* NULL where a map is read and written by system call */
+};
+
+static inline struct service *services_of(struct tables *tables, uint32_t bank)
+{
+	return (struct service *)tables->memory[SERVICES] + bank * SERVICE_LINES;
+}
+
+static inline struct backend *backends_of(struct tables *tables, uint32_t bank)
+{
+	return (struct backend *)tables->memory[BACKENDS] + bank * MAX_BACKENDS;
+}
+
+static inline struct secret *secrets_of(struct tables *tables, uint32_t bank)
+{
+	return (struct secret *)tables->memory[SECRETS] + bank * TOKEN_EPOCHS;
+}
+
+static inline uint32_t live_bank(struct tables *tables)
+{
+	return tables_state(tables)->generation % BANKS;
+}
+
+/* The live line of a service, NULL if there is none. port: host order. */
+const struct service *tables_find_service(struct tables *tables, const struct address *address,
+					  uint16_t port);
+
+/* False if there is no ring of that id. */
+bool tables_read_ring(struct tables *tables, uint32_t id, struct ring *ring);
+
+#endif
