@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Two commands: `sudo make demo` and `sudo make test`. V=1 shows what is run.
+
+CLANG ?= clang
+CC ?= gcc
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /sbin/bpftool) bpftool)
+MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
+
+WARNINGS := -Wall -Wextra -Werror
+BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -ffreestanding $(WARNINGS) -I/usr/include/$(MULTIARCH)
+CFLAGS ?= -O2 -g
+CFLAGS += -std=gnu11 $(WARNINGS) -Wno-deprecated-declarations -Ibuild -MMD -MP
+LDLIBS := -lbpf -lyaml -ljson-c -lmnl -lcrypto
+
+PACKAGES := clang llvm gcc make pkg-config bpftool libbpf-dev libxdp-dev libyaml-dev \
+	libjson-c-dev libmnl-dev libssl-dev linux-libc-dev iproute2 ethtool procps python3 \
+	clang-format sparse shellcheck perl
+
+ifeq ($(V),)
+Q := @
+msg = @printf '  %-8s %s\n' '$(1)' '$(2)'
+endif
+
+LOADER := $(patsubst loader/%.c,build/loader/%.o,$(wildcard loader/*.c))
+LOADER_LIBRARY := $(filter-out build/loader/main.o,$(LOADER))
+UNITS := $(patsubst selftests/unit/%.c,build/unit/%,$(wildcard selftests/unit/test_*.c))
+ROWS := $(patsubst selftests/rows/%.c,build/rows/%,$(wildcard selftests/rows/test_*.c))
+E2E := $(sort $(wildcard selftests/e2e/test_*.py))
+BPF_OBJECTS := build/lb.bpf.o build/server.bpf.o
+SKELETONS := $(BPF_OBJECTS:.bpf.o=.skel.h)
+
+# `make test CI=true` (as .ci/run has it) turns a skip that this platform need not have into a failure.
+PROVE := prove --merge --exec ''
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all demo test check unit lint bench packages clean run-demo run-tests run-bench
+
+all: build/mptcp-lb $(BPF_OBJECTS)
+
+# What a user types: installs what is missing, then makes the target proper, which needs root.
+demo test bench: packages
+	$(Q)$(MAKE) --no-print-directory $(if $(filter demo,$@),run-demo,$(if $(filter bench,$@),run-bench,run-tests))
+
+packages:
+	$(Q)dpkg-query -W -f '$${Status}\n' $(PACKAGES) 2>/dev/null | grep -c '^install ok installed' | \
+		grep -qx $(words $(PACKAGES)) || \
+		{ [ "$$(id -u)" = 0 ] || { echo "some packages are missing: run with sudo" >&2; exit 1; }; \
+		apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(PACKAGES); }
+
+run-demo: all build/pass.bpf.o build/move-slots
+	$(Q)/usr/bin/python3 selftests/e2e/demo.py
+
+run-tests: check $(ROWS) build/pass.bpf.o build/move-slots
+	$(Q)$(PROVE) $(UNITS) $(ROWS) $(E2E)
+
+run-bench: $(patsubst selftests/bench/%.c,build/bench/%,$(wildcard selftests/bench/bench_*.c))
+	$(Q)for bench in $^; do $$bench || exit; done
+
+# The fast loop: build, lint, unit rows; no root.
+check: all lint unit
+
+unit: $(UNITS)
+	$(Q)$(PROVE) $(UNITS)
+
+lint:
+	$(Q)clang-format --dry-run -Werror $$(git ls-files '*.[ch]')
+	$(Q)/usr/bin/python3 selftests/lint.py
+
+build/loader build/unit build/rows build/bench build/selftests:
+	@mkdir -p $@
+
+build/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h include/*.h) | build/loader
+	$(call msg,CLANG,$@)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+	$(Q)llvm-strip -g $@
+
+build/pass.bpf.o: selftests/e2e/pass.bpf.c | build/loader
+	$(call msg,CLANG,$@)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+build/bench.bpf.o: selftests/bench/bench.bpf.c $(wildcard selftests/bench/*.h bpf/*.h include/*.h) bpf/lb.bpf.c | build/bench
+	$(call msg,CLANG,$@)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+	$(Q)llvm-strip -g $@
+
+build/%.skel.h: build/%.bpf.o
+	$(call msg,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< >$@
+
+build/loader/%.o: loader/%.c | build/loader $(SKELETONS)
+	$(call msg,CC,$@)
+	$(Q)$(CC) $(CFLAGS) -c $< -o $@
+
+build/mptcp-lb: $(LOADER)
+	$(call msg,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
+
+build/unit/%: selftests/unit/%.c $(LOADER_LIBRARY) | build/unit
+	$(call msg,CC,$@)
+	$(Q)$(CC) $(CFLAGS) -Iselftests $< $(LOADER_LIBRARY) $(LDLIBS) -o $@
+
+build/rows/%: selftests/rows/%.c $(LOADER_LIBRARY) $(SKELETONS) | build/rows
+	$(call msg,CC,$@)
+	$(Q)$(CC) $(CFLAGS) -Iselftests $< $(LOADER_LIBRARY) $(LDLIBS) -o $@
+
+build/bench/%: selftests/bench/%.c $(LOADER_LIBRARY) build/bench.skel.h | build/bench
+	$(call msg,CC,$@)
+	$(Q)$(CC) $(CFLAGS) -Iselftests $< $(LOADER_LIBRARY) $(LDLIBS) -lm -o $@
+
+build/move-slots: selftests/move_slots.c $(LOADER_LIBRARY) | build/selftests
+	$(call msg,CC,$@)
+	$(Q)$(CC) $(CFLAGS) $< $(LOADER_LIBRARY) $(LDLIBS) -o $@
+
+clean:
+	rm -rf build
+
+-include $(wildcard build/*/*.d build/*.d)

@@ -1,0 +1,51 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""What clang-format does not see: SPDX lines, function length, and names of files."""
+import re
+import subprocess
+import sys
+
+LONGEST_FUNCTION = 60
+FORBIDDEN_NAMES = re.compile(r"(^|/)(util|utils|common|helpers?|misc)(\.|/)")
+
+
+def tracked_files():
+    out = subprocess.run(["git", "ls-files"], capture_output=True, text=True, check=True)
+    return out.stdout.split()
+
+
+def lacks_spdx(path, lines):
+    wanted = "GPL-2.0-only"
+    if path.startswith("include/"):
+        wanted = "GPL-2.0-only OR BSD-2-Clause"
+    return not any(f"SPDX-License-Identifier: {wanted}" in line for line in lines[:2])
+
+
+def long_functions(lines):
+    """A function's body opens and closes with a brace in column 0."""
+    start = None
+    for number, line in enumerate(lines, 1):
+        if line == "{":
+            start = number
+        elif line == "}" and start:
+            if number - start - 1 > LONGEST_FUNCTION:
+                yield start, number - start - 1
+            start = None
+
+
+def findings():
+    for path in tracked_files():
+        if FORBIDDEN_NAMES.search(path):
+            yield f"{path}: the name says nothing of what is inside"
+        if not path.endswith((".c", ".h", ".py", "Makefile", ".sh")):
+            continue
+        lines = open(path, encoding="utf-8").read().splitlines()
+        if lacks_spdx(path, lines):
+            yield f"{path}:1: no SPDX line, or another licence than this folder's"
+        for start, length in long_functions(lines):
+            yield f"{path}:{start}: {length} lines in one function, {LONGEST_FUNCTION} at most"
+
+
+found = list(findings())
+print("\n".join(found), end="\n" if found else "")
+sys.exit(bool(found))

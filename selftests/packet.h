@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Packets for tests, built from named parts, byte for byte. */
+#ifndef SELFTESTS_PACKET_H
+#define SELFTESTS_PACKET_H
+
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/in6.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/tcp.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "../include/wire.h"
+
+#define FRAME_MAX 2048
+
+#define CLIENT_V4 "198.51.100.7"
+#define CLIENT_V6 "2001:db8:c::7"
+#define SERVICE_V4 "192.0.2.1"
+#define SERVICE_V6 "2001:db8:1::1"
+#define SERVICE_PORT 443
+#define CLIENT_PORT 40001
+
+static const uint8_t mac_balancer[6] = { 2, 0, 0, 0, 0, 0xbb };
+static const uint8_t mac_router[6] = { 2, 0, 0, 0, 0, 0xaa };
+
+/* Byte lists of TCP options. */
+#define BYTES4(x) (uint8_t)((x) >> 24), (uint8_t)((x) >> 16), (uint8_t)((x) >> 8), (uint8_t)(x)
+#define NOP TCPOPT_NOP
+#define EOL TCPOPT_EOL
+#define NOP4 NOP, NOP, NOP, NOP
+#define NOP28 NOP4, NOP4, NOP4, NOP4, NOP4, NOP4, NOP4
+#define MSS TCPOPT_MSS, 4, 0x05, 0xb4
+#define SACK_PERMITTED TCPOPT_SACK_PERM, 2
+#define WINDOW_SCALE TCPOPT_WINDOW, 3, 7
+#define TIMESTAMP(value, echo) TCPOPT_TIMESTAMP, 10, BYTES4(value), BYTES4(echo)
+#define MP_CAPABLE_SYN TCPOPT_MPTCP, 4, 0x01, 0x01
+#define MP_JOIN_SYN(token) TCPOPT_MPTCP, 12, 0x10, 1, BYTES4(token), 0xa1, 0xa2, 0xa3, 0xa4
+#define OPTIONS(...) \
+	.options = { __VA_ARGS__ }, .options_length = sizeof((uint8_t[]){ __VA_ARGS__ })
+
+struct segment {
+	bool v6;
+	const char *source, *destination; /* NULL: the client, the service */
+	uint16_t sport, dport;            /* 0: CLIENT_PORT, SERVICE_PORT */
+	uint8_t flags;
+	uint8_t options[40];
+	uint8_t options_length;
+	uint8_t ipv4_options; /* bytes of NOPs between the IPv4 header and TCP */
+	uint16_t payload;     /* bytes */
+	uint16_t padding;     /* bytes behind the IP packet */
+	uint16_t fragment;    /* as in the IPv4 header, host order */
+	uint8_t protocol;     /* 0: TCP */
+};
+
+static inline uint16_t packet_checksum(const void *data, size_t length, uint32_t sum)
+{
+	const uint8_t *bytes = data;
+
+	for (size_t i = 0; i < length; i++)
+		sum += i % 2 ? bytes[i] : bytes[i] << 8;
+	sum = (sum >> 16) + (sum & 0xffff);
+	sum = (sum >> 16) + (sum & 0xffff);
+	return htons(~sum & 0xffff);
+}
+
+static inline size_t packet_put_ipv4(uint8_t *at, const struct segment *s, size_t tcp_length)
+{
+	struct iphdr *ip = (struct iphdr *)at;
+	size_t header = sizeof(*ip) + s->ipv4_options;
+
+	*ip = (struct iphdr){
+		.version = 4,
+		.ihl = header / 4,
+		.tot_len = htons(header + tcp_length),
+		.id = htons(0x1234),
+		.frag_off = htons(s->fragment),
+		.ttl = 61,
+		.protocol = s->protocol ? s->protocol : IPPROTO_TCP,
+	};
+	inet_pton(AF_INET, s->source ? s->source : CLIENT_V4, &ip->saddr);
+	inet_pton(AF_INET, s->destination ? s->destination : SERVICE_V4, &ip->daddr);
+	memset(at + sizeof(*ip), NOP, s->ipv4_options);
+	ip->check = packet_checksum(at, header, 0);
+	return header;
+}
+
+static inline size_t packet_put_ipv6(uint8_t *at, const struct segment *s, size_t tcp_length)
+{
+	struct ipv6hdr *ip = (struct ipv6hdr *)at;
+
+	*ip = (struct ipv6hdr){
+		.version = 6,
+		.payload_len = htons(tcp_length),
+		.nexthdr = s->protocol ? s->protocol : IPPROTO_TCP,
+		.hop_limit = 61,
+	};
+	inet_pton(AF_INET6, s->source ? s->source : CLIENT_V6, &ip->saddr);
+	inet_pton(AF_INET6, s->destination ? s->destination : SERVICE_V6, &ip->daddr);
+	return sizeof(*ip);
+}
+
+static inline size_t packet_put_tcp(uint8_t *at, const struct segment *s)
+{
+	struct tcphdr *tcp = (struct tcphdr *)at;
+	size_t options = (s->options_length + 3) / 4 * 4;
+
+	*tcp = (struct tcphdr){
+		.source = htons(s->sport ? s->sport : CLIENT_PORT),
+		.dest = htons(s->dport ? s->dport : SERVICE_PORT),
+		.seq = htonl(0x11223344),
+		.ack_seq = htonl(0x55667788),
+		.doff = (sizeof(*tcp) + options) / 4,
+		.window = htons(0xfaf0),
+	};
+	at[TCP_FLAGS_OFFSET] = s->flags;
+	memcpy(at + sizeof(*tcp), s->options, options);
+	for (size_t i = 0; i < s->payload; i++)
+		at[sizeof(*tcp) + options + i] = i;
+	return sizeof(*tcp) + options + s->payload;
+}
+
+/* The sum of the pseudo-header, before folding. */
+static inline uint32_t packet_pseudo_sum(const uint8_t *ip, bool v6, size_t tcp_length)
+{
+	const uint8_t *addresses = ip + (v6 ? 8 : 12);
+	uint32_t sum = IPPROTO_TCP + tcp_length;
+
+	for (size_t i = 0; i < (v6 ? 32u : 8u); i += 2)
+		sum += addresses[i] << 8 | addresses[i + 1];
+	return sum;
+}
+
+/* Returns the length of the frame; all checksums are right. */
+static inline size_t packet_build(uint8_t frame[static FRAME_MAX], const struct segment *s)
+{
+	struct ethhdr *eth = (struct ethhdr *)frame;
+	uint8_t segment[FRAME_MAX] = {}, *ip = frame + ETH_HLEN;
+	size_t tcp_length = packet_put_tcp(segment, s), ip_length;
+
+	memset(frame, 0, FRAME_MAX);
+	memcpy(eth->h_dest, mac_balancer, ETH_ALEN);
+	memcpy(eth->h_source, mac_router, ETH_ALEN);
+	eth->h_proto = htons(s->v6 ? ETH_P_IPV6 : ETH_P_IP);
+	ip_length = s->v6 ? packet_put_ipv6(ip, s, tcp_length) : packet_put_ipv4(ip, s, tcp_length);
+	((struct tcphdr *)segment)->check =
+		packet_checksum(segment, tcp_length, packet_pseudo_sum(ip, s->v6, tcp_length));
+	memcpy(ip + ip_length, segment, tcp_length);
+	memset(ip + ip_length + tcp_length, 0xee, s->padding);
+	return ETH_HLEN + ip_length + tcp_length + s->padding;
+}
+
+#endif

@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The balancer's decision and every byte it forwards, by BPF_PROG_TEST_RUN. Needs root. */
+#define _GNU_SOURCE
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "../../include/reason.h"
+#include "../../include/stamp.h"
+#include "../../loader/address.h"
+#include "../../loader/cmd.h"
+#include "../../loader/tables.h"
+#include "packet.h"
+#include "tap.h"
+
+struct options options;
+
+#define WALL_MS 0xc4653601u /* frozen; not a multiple of anything */
+#define SLOT_MS (1u << 24)  /* at index bits 8 */
+#define STAMP(index, age_ms) (WALL_MS - (age_ms) + (index)*SLOT_MS)
+
+/* Golden tokens under the secret 00..0f; see selftests/vectors.txt for the first. */
+#define TOKEN_OF_7 0x7dbb86edu
+#define TOKEN_OF_9 0x69e35250u
+#define TOKEN_OF_20 0x66b1b906u
+#define TOKEN_OF_30 0x5002ea63u
+#define TOKEN_OF_99 0x48494cd6u
+#define TOKEN_OF_7_EPOCH_2 0x9e5d3f45u
+
+/*
+ * Backend 1 has the whole ring. 7 and 9 have none of it, so that only a token or a
+ * stamp leads there; 9 is behind another device. 20 drains, 30 is down, 99 is nobody,
+ * 200 is a backend of another service.
+ */
+enum { ON_RING = 1, ON_LINK = 7, REDIRECTED = 9, DRAINING = 20, IS_DOWN = 30, ELSEWHERE = 200 };
+#define NO_BACKEND (-1)
+
+enum { PORT_STAMPS_OFF = 8001, PORT_EMPTY = 8002, PORT_RING_JOINS = 8003, PORT_OTHER = 8004 };
+
+struct row {
+	const char *sentence;
+	struct segment in;
+	enum reason reason;
+	int backend;
+	size_t truncate; /* frame bytes to keep; 0: all */
+};
+
+#define SYN .flags = TCP_SYN
+#define ACK .flags = TCP_ACK
+#define BY(why, index) .reason = REASON_##why, .backend = index
+#define TO_THE_HOST(why) .reason = REASON_##why, .backend = NO_BACKEND
+
+/* Each is run over IPv4 and again over IPv6. */
+static const struct row rows[] = {
+	{ "a SYN without options goes by the ring", { SYN }, BY(ring_new, ON_RING) },
+	{ "an MP_CAPABLE SYN goes by the ring",
+	  { SYN, OPTIONS(MSS, SACK_PERMITTED, TIMESTAMP(5, 0), NOP, WINDOW_SCALE, MP_CAPABLE_SYN) },
+	  BY(ring_new, ON_RING) },
+	{ "a join goes by its token",
+	  { SYN, OPTIONS(MSS, SACK_PERMITTED, TIMESTAMP(5, 0), NOP, WINDOW_SCALE,
+			 MP_JOIN_SYN(TOKEN_OF_7)) },
+	  BY(token, ON_LINK) },
+	{ "a join whose backend is behind another device is redirected",
+	  { SYN, OPTIONS(MP_JOIN_SYN(TOKEN_OF_9)) },
+	  BY(token, REDIRECTED) },
+	{ "a join of a draining backend still goes there",
+	  { SYN, OPTIONS(MP_JOIN_SYN(TOKEN_OF_20)) },
+	  BY(token, DRAINING) },
+	{ "a join of a backend that is down goes by the ring",
+	  { SYN, OPTIONS(MP_JOIN_SYN(TOKEN_OF_30)) },
+	  BY(ring_token_unroutable, ON_RING) },
+	{ "a join of an index that nobody has goes by the ring",
+	  { SYN, OPTIONS(MP_JOIN_SYN(TOKEN_OF_99)) },
+	  BY(ring_token_unroutable, ON_RING) },
+	{ "a join of an epoch without a secret goes by the ring",
+	  { SYN, OPTIONS(MP_JOIN_SYN(TOKEN_OF_7_EPOCH_2)) },
+	  BY(ring_token_unroutable, ON_RING) },
+	{ "a join to a service with `joins ring` goes by the ring",
+	  { SYN, .dport = PORT_RING_JOINS, OPTIONS(MP_JOIN_SYN(TOKEN_OF_7)) },
+	  BY(ring_join, ON_RING) },
+	{ "MP_JOIN behind 28 NOPs still finds the token",
+	  { SYN, OPTIONS(NOP28, MP_JOIN_SYN(TOKEN_OF_7)) },
+	  BY(token, ON_LINK) },
+	{ "MP_JOIN that ends at the packet's last byte finds the token",
+	  { SYN, OPTIONS(NOP4, MP_JOIN_SYN(TOKEN_OF_7)) },
+	  BY(token, ON_LINK) },
+	{ "MP_JOIN before the timestamps finds the token",
+	  { SYN, OPTIONS(MP_JOIN_SYN(TOKEN_OF_7), NOP, NOP, TIMESTAMP(5, 0)) },
+	  BY(token, ON_LINK) },
+	{ "MP_JOIN behind the timestamps finds the token",
+	  { SYN, OPTIONS(NOP, NOP, TIMESTAMP(5, 0), MP_JOIN_SYN(TOKEN_OF_7)) },
+	  BY(token, ON_LINK) },
+	{ "MP_JOIN behind the end of the options is not there",
+	  { SYN, OPTIONS(EOL, NOP, NOP, NOP, MP_JOIN_SYN(TOKEN_OF_7)) },
+	  BY(ring_new, ON_RING) },
+	{ "an option of length 0 makes the options malformed",
+	  { SYN, OPTIONS(TCPOPT_MSS, 0, NOP, NOP, MP_JOIN_SYN(TOKEN_OF_7)) },
+	  BY(ring_malformed_options, ON_RING) },
+	{ "an option of length 1 makes the options malformed",
+	  { SYN, OPTIONS(TCPOPT_MSS, 1, NOP, NOP, MP_JOIN_SYN(TOKEN_OF_7)) },
+	  BY(ring_malformed_options, ON_RING) },
+	{ "an option that overruns the header makes the options malformed",
+	  { SYN, OPTIONS(MP_JOIN_SYN(TOKEN_OF_7), TCPOPT_SACK_PERM, 5, NOP, NOP) },
+	  BY(ring_malformed_options, ON_RING) },
+	{ "an option whose length byte is missing makes the options malformed",
+	  { SYN, OPTIONS(NOP, NOP, NOP, TCPOPT_MSS) },
+	  BY(ring_malformed_options, ON_RING) },
+	{ "MP_JOIN of 8 bytes is no join",
+	  { SYN, OPTIONS(TCPOPT_MPTCP, 8, 0x10, 1, BYTES4(TOKEN_OF_7)) },
+	  BY(ring_new, ON_RING) },
+	{ "MP_JOIN beside MP_CAPABLE is no join, as in the kernel",
+	  { SYN, OPTIONS(MP_CAPABLE_SYN, MP_JOIN_SYN(TOKEN_OF_7)) },
+	  BY(ring_new, ON_RING) },
+	{ "the last of two MP_JOINs counts, as in the kernel",
+	  { SYN, OPTIONS(MP_JOIN_SYN(TOKEN_OF_9), MP_JOIN_SYN(TOKEN_OF_7)) },
+	  BY(token, ON_LINK) },
+	{ "a segment goes by its stamp",
+	  { ACK, .payload = 100, OPTIONS(NOP, NOP, TIMESTAMP(5, STAMP(7, 1000))) },
+	  BY(stamp, ON_LINK) },
+	{ "a segment whose stamp leads to another device is redirected",
+	  { ACK, .payload = 100, OPTIONS(NOP, NOP, TIMESTAMP(5, STAMP(9, 0))) },
+	  BY(stamp, REDIRECTED) },
+	{ "a RST with a stamp goes where the connection is",
+	  { .flags = TCP_ACK | TCP_RST, OPTIONS(NOP, NOP, TIMESTAMP(5, STAMP(7, 9))) },
+	  BY(stamp, ON_LINK) },
+	{ "a stamp of a draining backend still counts",
+	  { ACK, OPTIONS(NOP, NOP, TIMESTAMP(5, STAMP(20, 0))) },
+	  BY(stamp, DRAINING) },
+	{ "a stamp of a backend that is down goes by the ring",
+	  { ACK, OPTIONS(NOP, NOP, TIMESTAMP(5, STAMP(30, 0))) },
+	  BY(ring_stamp_unroutable, ON_RING) },
+	{ "a stamp of a backend of another service goes by the ring",
+	  { ACK, OPTIONS(NOP, NOP, TIMESTAMP(5, STAMP(200, 0))) },
+	  BY(ring_stamp_unroutable, ON_RING) },
+	{ "the oldest stamp that the gap below index 7 allows still leads to 7",
+	  { ACK, OPTIONS(NOP, NOP, TIMESTAMP(5, STAMP(7, 6 * SLOT_MS - SLOT_MS / 16 - 1))) },
+	  BY(stamp, ON_LINK) },
+	{ "a stamp one millisecond older is taken for the next assigned index below",
+	  { ACK, OPTIONS(NOP, NOP, TIMESTAMP(5, STAMP(7, 6 * SLOT_MS - SLOT_MS / 16))) },
+	  BY(stamp, ON_RING) },
+	{ "a stamp from S/16 in the future still leads to 7",
+	  { ACK, OPTIONS(NOP, NOP, TIMESTAMP(5, STAMP(7, -(SLOT_MS / 16)))) },
+	  BY(stamp, ON_LINK) },
+	{ "a stamp one millisecond further ahead is taken for the next assigned index above",
+	  { ACK, OPTIONS(NOP, NOP, TIMESTAMP(5, STAMP(7, -(SLOT_MS / 16) - 1))) },
+	  BY(stamp, REDIRECTED) },
+	{ "the timestamps are found behind 28 NOPs",
+	  { ACK, OPTIONS(NOP28, TIMESTAMP(5, STAMP(7, 1))) },
+	  BY(stamp, ON_LINK) },
+	{ "the timestamps are found in the last ten bytes of the options",
+	  { ACK, OPTIONS(NOP28, NOP, NOP, TIMESTAMP(5, STAMP(7, 1))) },
+	  BY(stamp, ON_LINK) },
+	{ "the timestamps are found at an odd offset",
+	  { ACK, OPTIONS(NOP, TIMESTAMP(5, STAMP(7, 1)), NOP) },
+	  BY(stamp, ON_LINK) },
+	{ "timestamps that echo 0 are no stamp",
+	  { ACK, OPTIONS(NOP, NOP, TIMESTAMP(5, 0)) },
+	  BY(ring_no_stamp, ON_RING) },
+	{ "timestamps of length 9 are no stamp",
+	  { ACK, OPTIONS(TCPOPT_TIMESTAMP, 9, BYTES4(5), 1, 2, 3, NOP, NOP, NOP) },
+	  BY(ring_no_stamp, ON_RING) },
+	{ "a segment without options goes by the ring", { ACK }, BY(ring_no_stamp, ON_RING) },
+	{ "a segment with malformed options goes by the ring",
+	  { ACK, OPTIONS(NOP, 77, 0, NOP) },
+	  BY(ring_malformed_options, ON_RING) },
+	{ "a bare RST goes by the ring", { .flags = TCP_RST }, BY(ring_no_stamp, ON_RING) },
+	{ "a segment of a service with `stamps off` goes by the ring",
+	  { ACK, .dport = PORT_STAMPS_OFF, OPTIONS(NOP, NOP, TIMESTAMP(5, STAMP(7, 1))) },
+	  BY(ring_no_stamp, ON_RING) },
+	{ "a service without a backend that is up drops",
+	  { SYN, .dport = PORT_EMPTY },
+	  .reason = REASON_no_backend,
+	  .backend = NO_BACKEND },
+	{ "the other service's stamp leads to its backend",
+	  { ACK, .dport = PORT_OTHER, OPTIONS(NOP, NOP, TIMESTAMP(5, STAMP(200, 1))) },
+	  BY(stamp, ELSEWHERE) },
+	{ "padding behind the IP packet is no part of it",
+	  { SYN, .padding = 6 },
+	  BY(ring_new, ON_RING) },
+	{ "another port is the host's", { SYN, .dport = 22 }, TO_THE_HOST(not_service) },
+	{ "UDP to a service is the host's", { .protocol = IPPROTO_UDP }, TO_THE_HOST(not_tcp) },
+	{ "a frame that ends in the IP header is the host's",
+	  { SYN },
+	  TO_THE_HOST(malformed),
+	  .truncate = ETH_HLEN + 19 },
+	{ "a frame that ends in the TCP header is the host's",
+	  { SYN },
+	  TO_THE_HOST(malformed),
+	  .truncate = ETH_HLEN + 20 + 19 },
+};
+
+static const struct row v4_rows[] = {
+	{ "IPv4 options are stepped over",
+	  { SYN, .ipv4_options = 40, OPTIONS(MP_JOIN_SYN(TOKEN_OF_7)) },
+	  BY(token, ON_LINK) },
+	{ "another address is the host's",
+	  { SYN, .destination = "192.0.2.2" },
+	  TO_THE_HOST(not_service) },
+	{ "a first fragment is the host's", { SYN, .fragment = 0x2000 }, TO_THE_HOST(fragment) },
+	{ "a later fragment is the host's", { SYN, .fragment = 3 }, TO_THE_HOST(fragment) },
+};
+
+static const struct row v6_rows[] = {
+	{ "another address is the host's",
+	  { SYN, .destination = "2001:db8:1::2" },
+	  TO_THE_HOST(not_service) },
+	{ "a fragment is the host's",
+	  { SYN, .protocol = IPPROTO_FRAGMENT },
+	  TO_THE_HOST(fragment) },
+};
+
+/* The fixture: a namespace with two ways out, and a configuration. */
+
+static struct tables *tables;
+static int program;
+static char pin_dir[64];
+
+static void die(const char *what)
+{
+	printf("Bail out! %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static void lladdr_of(uint32_t index, uint8_t lladdr[static 6])
+{
+	memcpy(lladdr, (uint8_t[]){ 2, 0, 0, 1, index >> 8, index }, 6);
+}
+
+static void add_backend(struct config *config, uint32_t index, enum backend_state state)
+{
+	struct config_backend *backend = &config->backends[index];
+	char text[INET6_ADDRSTRLEN];
+
+	snprintf(text, sizeof(text), "10.%d.0.%u", index == REDIRECTED ? 8 : 9, index);
+	backend->assigned = address_parse(text, &backend->address);
+	backend->state = state;
+	backend->lladdr_given = true;
+	lladdr_of(index, backend->lladdr);
+}
+
+static struct config_service *add_service(struct config *config, bool v6, uint16_t port)
+{
+	struct config_service *service = &config->services[config->service_count++];
+
+	address_parse(v6 ? SERVICE_V6 : SERVICE_V4, &service->address);
+	service->port = port;
+	service->stamps = true;
+	service->weight[ON_RING] = 101;
+	service->weight[ON_LINK] = 1;
+	service->weight[REDIRECTED] = 1;
+	service->weight[DRAINING] = 101;
+	service->weight[IS_DOWN] = 101;
+	return service;
+}
+
+static void add_services(struct config *config, bool v6)
+{
+	struct config_service *service;
+
+	add_service(config, v6, SERVICE_PORT);
+	add_service(config, v6, PORT_STAMPS_OFF)->stamps = false;
+	add_service(config, v6, PORT_RING_JOINS)->joins = JOINS_RING;
+	service = add_service(config, v6, PORT_EMPTY);
+	memset(service->weight, 0, sizeof(service->weight));
+	service->weight[DRAINING] = 101;
+	service = add_service(config, v6, PORT_OTHER);
+	memset(service->weight, 0, sizeof(service->weight));
+	service->weight[ELSEWHERE] = 101;
+}
+
+static struct config *make_config(void)
+{
+	struct config *config = config_new();
+
+	config->epoch = 1;
+	config->secrets[1] = (struct config_secret){
+		.present = true,
+		.secret = { 0x0706050403020100, 0x0f0e0d0c0b0a0908 },
+		.file = "-",
+	};
+	add_backend(config, ON_RING, BACKEND_UP);
+	add_backend(config, ON_LINK, BACKEND_UP);
+	add_backend(config, REDIRECTED, BACKEND_UP);
+	add_backend(config, DRAINING, BACKEND_DRAIN);
+	add_backend(config, IS_DOWN, BACKEND_DOWN);
+	add_backend(config, ELSEWHERE, BACKEND_UP);
+	add_services(config, false);
+	add_services(config, true);
+	return config;
+}
+
+/* Packets of test runs come in by lo, so what is routed by lo goes out by XDP_TX. */
+static void make_network(void)
+{
+	if (unshare(CLONE_NEWNET))
+		die("this needs root");
+	if (system("ip link set lo up && ip route add 10.9.0.0/16 dev lo && "
+		   "ip link add out type veth peer name far && "
+		   "ip link set out address 02:00:00:00:00:cc && "
+		   "ip link set out up && ip link set far up && ip route add 10.8.0.0/16 dev out"))
+		die("can't make the network");
+}
+
+static void set_up(void)
+{
+	struct config *config = make_config();
+	char path[128];
+
+	make_network();
+	snprintf(pin_dir, sizeof(pin_dir), "/sys/fs/bpf/mptcp-lb-rows-%d", getpid());
+	options.pin_dir = pin_dir;
+	if (cmd_load(&(struct words){}) || tables_open(pin_dir, &tables))
+		die("can't load");
+	if (tables_publish(tables, config))
+		die("can't publish");
+	tables_state(tables)->clock.due_jiffies = CLOCK_FROZEN;
+	tables_state(tables)->clock.wall_ms = WALL_MS;
+	snprintf(path, sizeof(path), "%s/lb", pin_dir);
+	program = bpf_obj_get(path);
+	if (program < 0)
+		die("can't open the program");
+	config_free(config);
+}
+
+static void tear_down(void)
+{
+	tables_close(tables);
+	cmd_unload(&(struct words){});
+}
+
+/* What the row says must come out of the frame that went in. */
+static uint32_t expect(const struct row *row, uint8_t *frame)
+{
+	static const uint8_t mac_lo[6], mac_out[6] = { 2, 0, 0, 0, 0, 0xcc };
+	struct ethhdr *eth = (struct ethhdr *)frame;
+
+	if (row->backend == NO_BACKEND)
+		return row->reason == REASON_no_backend ? XDP_DROP : XDP_PASS;
+	lladdr_of(row->backend, eth->h_dest);
+	memcpy(eth->h_source, row->backend == REDIRECTED ? mac_out : mac_lo, ETH_ALEN);
+	return row->backend == REDIRECTED ? XDP_REDIRECT : XDP_TX;
+}
+
+static bool check_frame(const uint8_t *want, size_t want_length, const uint8_t *got,
+			size_t got_length)
+{
+	if (want_length == got_length && !memcmp(want, got, want_length))
+		return true;
+	for (size_t i = 0; i < want_length && i < got_length; i++)
+		if (want[i] != got[i])
+			diag("byte %zu is %02x, not %02x", i, got[i], want[i]);
+	if (want_length != got_length)
+		diag("%zu bytes came out, not %zu", got_length, want_length);
+	return false;
+}
+
+/* Exactly one reason was counted, and exactly the backend that got the packet. */
+static bool check_counters(const struct row *row, const uint64_t *before, const uint64_t *after)
+{
+	bool good = true;
+
+	for (uint32_t i = 0; i < COUNTERS; i++) {
+		bool is_reason = i < COUNTER_BACKENDS && i % COUNTER_REASONS == row->reason;
+		bool is_backend = row->backend != NO_BACKEND &&
+				  i == COUNTER_BACKENDS + (uint32_t)row->backend;
+
+		if (after[i] == before[i])
+			continue;
+		if (!is_reason && !is_backend) {
+			diag("counter %u moved: %s %u", i,
+			     i < COUNTER_BACKENDS ? "reason" : "backend",
+			     i < COUNTER_BACKENDS ? i % COUNTER_REASONS : i - COUNTER_BACKENDS);
+			good = false;
+		}
+	}
+	for (uint32_t i = row->reason; i < COUNTER_BACKENDS; i += COUNTER_REASONS)
+		if (after[i] == before[i] + 1)
+			return good;
+	diag("reason %d was not counted", row->reason);
+	return false;
+}
+
+static void run_row(const struct row *row, bool v6)
+{
+	uint8_t in[FRAME_MAX], want[FRAME_MAX], out[FRAME_MAX];
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = in, .data_out = out,
+		    .data_size_out = sizeof(out));
+	struct segment segment = row->in;
+	uint64_t *before, *after;
+	uint32_t verdict;
+	bool good;
+
+	segment.v6 = v6;
+	run.data_size_in = packet_build(in, &segment);
+	if (row->truncate)
+		run.data_size_in = row->truncate + (v6 && row->truncate > ETH_HLEN + 20 ? 20 : 0);
+	memcpy(want, in, sizeof(want));
+	verdict = expect(row, want);
+	tables_counters(tables, &before);
+	if (bpf_prog_test_run_opts(program, &run))
+		die("BPF_PROG_TEST_RUN");
+	tables_counters(tables, &after);
+	good = check_frame(want, run.data_size_in, out, run.data_size_out);
+	good &= check_counters(row, before, after);
+	if (run.retval != verdict)
+		diag("verdict %u, not %u", run.retval, verdict);
+	ok(good && run.retval == verdict, "IPv%d: %s", v6 ? 6 : 4, row->sentence);
+	free(before);
+	free(after);
+}
+
+#define RUN_ROWS(rows, v6) \
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) \
+	run_row(&rows[i], v6)
+
+int main(void)
+{
+	set_up();
+	RUN_ROWS(rows, false);
+	RUN_ROWS(rows, true);
+	RUN_ROWS(v4_rows, false);
+	RUN_ROWS(v6_rows, true);
+	tear_down();
+	return tap_end();
+}
