@@ -9,7 +9,8 @@ MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
 WARNINGS := -Wall -Wextra -Werror
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -ffreestanding $(WARNINGS) -I/usr/include/$(MULTIARCH)
 CFLAGS ?= -O2 -g
-CFLAGS += -std=gnu11 $(WARNINGS) -Wno-deprecated-declarations -Ibuild -MMD -MP
+CFLAGS += -std=gnu11 $(WARNINGS) -Wno-deprecated-declarations \
+	-Wno-missing-field-initializers -Ibuild -MMD -MP
 LDLIBS := -lbpf -lyaml -ljson-c -lmnl -lcrypto
 
 PACKAGES := clang llvm gcc make pkg-config bpftool libbpf-dev libxdp-dev libyaml-dev \
@@ -66,6 +67,7 @@ unit: $(UNITS)
 lint:
 	$(Q)clang-format --dry-run -Werror $$(git ls-files '*.[ch]')
 	$(Q)/usr/bin/python3 selftests/lint.py
+	$(Q)/usr/bin/python3 selftests/model/codec.py check selftests/vectors*.txt
 
 build/loader build/unit build/rows build/bench build/selftests:
 	@mkdir -p $@

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* apply: the whole configuration of a file, all or nothing. */
 #include <stdio.h>
-#include <string.h>
 
 #include "../include/stamp.h"
 #include "cmd.h"
@@ -9,33 +8,11 @@
 #include "fingerprint.h"
 #include "synchronised.h"
 
-/* A secret that came by stdin has no file to read again: "-" keeps the loaded one. */
-static enum status keep_secrets(struct config *config, const struct config *loaded)
-{
-	for (int epoch = 0; epoch < TOKEN_EPOCHS; epoch++) {
-		struct config_secret *secret = &config->secrets[epoch];
-
-		if (!secret->present || strcmp(secret->file, "-"))
-			continue;
-		if (!loaded->secrets[epoch].present)
-			return fail(BAD_CONFIG,
-				    "the secret of epoch %d is '-', and none is loaded to keep",
-				    epoch);
-		secret->secret = loaded->secrets[epoch].secret;
-	}
-	return DONE;
-}
-
-static bool is_empty(const struct config *config)
-{
-	return !config->service_count;
-}
-
 /* Every token and every stamp in flight would change its meaning. */
 static enum status refuse_new_index_bits(const struct config *config, const struct config *loaded,
 					 bool force)
 {
-	if (force || is_empty(loaded) || config->index_bits == loaded->index_bits)
+	if (force || !loaded->service_count || config->index_bits == loaded->index_bits)
 		return DONE;
 	return fail(FAILED,
 		    "index-bits is %u and would become %u, which breaks every connection; "
@@ -57,13 +34,9 @@ static enum status check_clock(const struct config *config)
 static enum status publish(struct edit *edit, const char *file, bool force)
 {
 	struct config *wanted = config_new();
-	enum status status = config_read(file, wanted);
+	enum status status = config_read_over(file, edit->config, wanted);
 	char fingerprint[17];
 
-	if (!status)
-		status = keep_secrets(wanted, edit->config);
-	if (!status)
-		status = config_validate(wanted);
 	if (!status)
 		status = refuse_new_index_bits(wanted, edit->config, force);
 	if (!status)

@@ -15,7 +15,9 @@ static void say_json(const char *key, const char *sentence, enum status status)
 	json_object_object_add(object, key, json_object_new_string(sentence));
 	if (status)
 		json_object_object_add(object, "status", json_object_new_int(status));
-	fprintf(stderr, "%s\n", json_object_to_json_string_ext(object, JSON_C_TO_STRING_SPACED));
+	fprintf(stderr, "%s\n",
+		json_object_to_json_string_ext(object, JSON_C_TO_STRING_SPACED |
+							       JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(object);
 }
 

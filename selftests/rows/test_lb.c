@@ -1,19 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The balancer's decision and every byte it forwards, by BPF_PROG_TEST_RUN. Needs root. */
 #define _GNU_SOURCE
-#include <bpf/bpf.h>
-#include <errno.h>
-#include <net/if.h>
-#include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
+#include <linux/bpf.h>
 
 #include "../../include/reason.h"
-#include "../../include/stamp.h"
-#include "../../loader/address.h"
 #include "../../loader/cmd.h"
-#include "../../loader/tables.h"
+#include "fixture.h"
 #include "packet.h"
 #include "tap.h"
 
@@ -217,30 +209,6 @@ static const struct row v6_rows[] = {
 
 static struct tables *tables;
 static int program;
-static char pin_dir[64];
-
-static void die(const char *what)
-{
-	printf("Bail out! %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static void lladdr_of(uint32_t index, uint8_t lladdr[static 6])
-{
-	memcpy(lladdr, (uint8_t[]){ 2, 0, 0, 1, index >> 8, index }, 6);
-}
-
-static void add_backend(struct config *config, uint32_t index, enum backend_state state)
-{
-	struct config_backend *backend = &config->backends[index];
-	char text[INET6_ADDRSTRLEN];
-
-	snprintf(text, sizeof(text), "10.%d.0.%u", index == REDIRECTED ? 8 : 9, index);
-	backend->assigned = address_parse(text, &backend->address);
-	backend->state = state;
-	backend->lladdr_given = true;
-	lladdr_of(index, backend->lladdr);
-}
 
 static struct config_service *add_service(struct config *config, bool v6, uint16_t port)
 {
@@ -276,33 +244,16 @@ static struct config *make_config(void)
 {
 	struct config *config = config_new();
 
-	config->epoch = 1;
-	config->secrets[1] = (struct config_secret){
-		.present = true,
-		.secret = { 0x0706050403020100, 0x0f0e0d0c0b0a0908 },
-		.file = "-",
-	};
-	add_backend(config, ON_RING, BACKEND_UP);
-	add_backend(config, ON_LINK, BACKEND_UP);
-	add_backend(config, REDIRECTED, BACKEND_UP);
-	add_backend(config, DRAINING, BACKEND_DRAIN);
-	add_backend(config, IS_DOWN, BACKEND_DOWN);
-	add_backend(config, ELSEWHERE, BACKEND_UP);
+	fixture_secret(config, 1);
+	fixture_backend(config, ON_RING, false, BACKEND_UP);
+	fixture_backend(config, ON_LINK, false, BACKEND_UP);
+	fixture_backend(config, REDIRECTED, true, BACKEND_UP);
+	fixture_backend(config, DRAINING, false, BACKEND_DRAIN);
+	fixture_backend(config, IS_DOWN, false, BACKEND_DOWN);
+	fixture_backend(config, ELSEWHERE, false, BACKEND_UP);
 	add_services(config, false);
 	add_services(config, true);
 	return config;
-}
-
-/* Packets of test runs come in by lo, so what is routed by lo goes out by XDP_TX. */
-static void make_network(void)
-{
-	if (unshare(CLONE_NEWNET))
-		die("this needs root");
-	if (system("ip link set lo up && ip route add 10.9.0.0/16 dev lo && "
-		   "ip link add out type veth peer name far && "
-		   "ip link set out address 02:00:00:00:00:cc && "
-		   "ip link set out up && ip link set far up && ip route add 10.8.0.0/16 dev out"))
-		die("can't make the network");
 }
 
 static void set_up(void)
@@ -310,19 +261,16 @@ static void set_up(void)
 	struct config *config = make_config();
 	char path[128];
 
-	make_network();
-	snprintf(pin_dir, sizeof(pin_dir), "/sys/fs/bpf/mptcp-lb-rows-%d", getpid());
-	options.pin_dir = pin_dir;
-	if (cmd_load(&(struct words){}) || tables_open(pin_dir, &tables))
-		die("can't load");
+	fixture_network("rows");
+	if (cmd_load(&(struct words){}) || tables_open(fixture_pins, &tables))
+		fixture_die("can't load");
 	if (tables_publish(tables, config))
-		die("can't publish");
-	tables_state(tables)->clock.due_jiffies = CLOCK_FROZEN;
-	tables_state(tables)->clock.wall_ms = WALL_MS;
-	snprintf(path, sizeof(path), "%s/lb", pin_dir);
+		fixture_die("can't publish");
+	fixture_freeze_clock(tables, WALL_MS);
+	snprintf(path, sizeof(path), "%s/lb", fixture_pins);
 	program = bpf_obj_get(path);
 	if (program < 0)
-		die("can't open the program");
+		fixture_die("can't open the program");
 	config_free(config);
 }
 
@@ -340,7 +288,7 @@ static uint32_t expect(const struct row *row, uint8_t *frame)
 
 	if (row->backend == NO_BACKEND)
 		return row->reason == REASON_no_backend ? XDP_DROP : XDP_PASS;
-	lladdr_of(row->backend, eth->h_dest);
+	fixture_lladdr(row->backend, eth->h_dest);
 	memcpy(eth->h_source, row->backend == REDIRECTED ? mac_out : mac_lo, ETH_ALEN);
 	return row->backend == REDIRECTED ? XDP_REDIRECT : XDP_TX;
 }
@@ -402,7 +350,7 @@ static void run_row(const struct row *row, bool v6)
 	verdict = expect(row, want);
 	tables_counters(tables, &before);
 	if (bpf_prog_test_run_opts(program, &run))
-		die("BPF_PROG_TEST_RUN");
+		fixture_die("BPF_PROG_TEST_RUN");
 	tables_counters(tables, &after);
 	good = check_frame(want, run.data_size_in, out, run.data_size_out);
 	good &= check_counters(row, before, after);
