@@ -50,7 +50,7 @@ packages:
 		apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(PACKAGES); }
 
 run-demo: all build/pass.bpf.o build/move-slots
-	$(Q)/usr/bin/python3 selftests/e2e/demo.py
+	$(Q)/usr/bin/python3 -B selftests/e2e/demo.py
 
 run-tests: check $(ROWS) build/pass.bpf.o build/move-slots
 	$(Q)$(PROVE) $(UNITS) $(ROWS) $(E2E)
@@ -66,8 +66,9 @@ unit: $(UNITS)
 
 lint:
 	$(Q)clang-format --dry-run -Werror $$(git ls-files '*.[ch]')
-	$(Q)/usr/bin/python3 selftests/lint.py
-	$(Q)/usr/bin/python3 selftests/model/codec.py check selftests/vectors*.txt
+	$(Q)/usr/bin/python3 -B selftests/lint.py
+	$(Q)/usr/bin/python3 -B selftests/model/codec.py check selftests/vectors.txt selftests/vectors-more.txt
+	$(Q)/usr/bin/python3 -B selftests/model/ring.py check selftests/vectors-ring.txt
 
 build/loader build/unit build/rows build/bench build/selftests:
 	@mkdir -p $@
