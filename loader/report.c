@@ -20,19 +20,24 @@ static bool is_nested(struct json_object *value)
 	       json_object_is_type(value, json_type_object);
 }
 
-static void print_object(struct json_object *object, int depth)
+static void print_plain(struct json_object *object, int depth)
 {
-	const char *gap = "";
+	bool first = true;
 
-	printf("%*s", depth * 4, "");
 	json_object_object_foreach(object, key, value)
 	{
 		if (is_nested(value))
 			continue;
-		printf("%s%s %s", gap, key, plain(value));
-		gap = " ";
+		printf("%*s%s %s", first ? depth * 4 : 1, "", key, plain(value));
+		first = false;
 	}
-	putchar('\n');
+	if (!first)
+		putchar('\n');
+}
+
+static void print_object(struct json_object *object, int depth)
+{
+	print_plain(object, depth);
 	print_lists(object, depth + 1);
 }
 
@@ -73,6 +78,7 @@ void report(struct json_object *object)
 			versioned, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
 		json_object_put(versioned);
 	} else {
+		print_plain(object, 0);
 		print_lists(object, 0);
 	}
 	json_object_put(object);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The TCP options of a segment at tc. */
+#ifndef SERVER_OPTIONS_BPF_H
+#define SERVER_OPTIONS_BPF_H
+
+#include "server_segment.bpf.h"
+#include "../include/tcpopt.h"
+
+#define LINUX_TIMESTAMP_FIRST 0x0101080a /* NOP NOP TS 10: how Linux begins but for SYNs */
+
+/* Global, so that the verifier looks at one step once; see tcpopt_next() of the balancer. */
+__noinline int option_next(struct __sk_buff *skb, struct tcpopt_walk *walk)
+{
+	if (!skb || !walk)
+		return TCPOPT_WALK_ENDS;
+	return tcpopt_step(segment_start(skb), segment_end(skb), walk);
+}
+
+static __always_inline void find_options(struct __sk_buff *skb, const struct segment *segment,
+					 struct tcpopt_walk *walk)
+{
+	__be32 *first = word_at(skb, segment->tcp + TCP_HEADER_MIN);
+
+	walk->at = segment->tcp + TCP_HEADER_MIN;
+	walk->end = segment->end;
+	if (!(segment->flags & TCP_SYN) && walk->at + 2 + TCPOLEN_TIMESTAMP <= walk->end && first &&
+	    *first == bpf_htonl(LINUX_TIMESTAMP_FIRST)) {
+		walk->timestamp = walk->at + 2;
+		return;
+	}
+	for (int i = 0; i < TCPOPT_STEPS; i++)
+		if (option_next(skb, walk) == TCPOPT_WALK_ENDS)
+			break;
+}
+
+#endif

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A TCP segment at tc: where its headers are, whose it is, and how its words are rewritten. */
+#ifndef SERVER_SEGMENT_BPF_H
+#define SERVER_SEGMENT_BPF_H
+
+#include <stdbool.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/tcp.h>
+#include <bpf/bpf_endian.h>
+
+#include "server_maps.bpf.h"
+#include "../include/wire.h"
+
+#define IPV4_FRAGMENT_MASK 0x3fff /* MF, or an offset */
+#define IPV4_HEADER_MIN 20
+#define IPV4_PROTOCOL bpf_htons(ETH_P_IP)
+#define IPV6_PROTOCOL bpf_htons(ETH_P_IPV6)
+
+enum direction { INGRESS, EGRESS };
+
+/* Offsets from the start of the frame. No packet pointer in here: rewriting ends their life. */
+struct segment {
+	struct connection connection;
+	uint16_t tcp;
+	uint16_t end; /* first byte after the TCP header */
+	uint8_t flags;
+};
+
+static __always_inline void *segment_start(const struct __sk_buff *skb)
+{
+	return (void *)(long)skb->data;
+}
+
+static __always_inline void *segment_end(const struct __sk_buff *skb)
+{
+	return (void *)(long)skb->data_end;
+}
+
+/* Makes the first `length` bytes readable: drivers may leave all but a few in fragments. */
+static __always_inline bool reach(struct __sk_buff *skb, uint32_t length)
+{
+	if (segment_start(skb) + length <= segment_end(skb))
+		return true;
+	return length <= skb->len && !bpf_skb_pull_data(skb, length);
+}
+
+static __always_inline void set_ipv4(struct address *address, __be32 v4)
+{
+	address->words[2] = bpf_htonl(0xffff);
+	address->words[3] = v4;
+}
+
+static __always_inline bool parse_ipv4(struct __sk_buff *skb, struct segment *segment,
+				       enum direction direction)
+{
+	struct connection *connection = &segment->connection;
+	struct iphdr *ip;
+
+	if (!reach(skb, ETH_HLEN + IPV4_HEADER_MIN + TCP_HEADER_MIN))
+		return false;
+	ip = segment_start(skb) + ETH_HLEN;
+	if ((void *)(ip + 1) > segment_end(skb))
+		return false;
+	if (ip->version != 4 || ip->ihl * 4 < IPV4_HEADER_MIN || ip->protocol != IPPROTO_TCP ||
+	    ip->frag_off & bpf_htons(IPV4_FRAGMENT_MASK))
+		return false;
+	set_ipv4(&connection->local, direction == EGRESS ? ip->saddr : ip->daddr);
+	set_ipv4(&connection->remote, direction == EGRESS ? ip->daddr : ip->saddr);
+	segment->tcp = ETH_HLEN + ip->ihl * 4;
+	return true;
+}
+
+static __always_inline bool parse_ipv6(struct __sk_buff *skb, struct segment *segment,
+				       enum direction direction)
+{
+	struct connection *connection = &segment->connection;
+	struct ipv6hdr *ip;
+
+	if (!reach(skb, ETH_HLEN + sizeof(*ip) + TCP_HEADER_MIN))
+		return false;
+	ip = segment_start(skb) + ETH_HLEN;
+	if ((void *)(ip + 1) > segment_end(skb) || ip->version != 6 || ip->nexthdr != IPPROTO_TCP)
+		return false;
+	__builtin_memcpy(&connection->local, direction == EGRESS ? &ip->saddr : &ip->daddr, 16);
+	__builtin_memcpy(&connection->remote, direction == EGRESS ? &ip->daddr : &ip->saddr, 16);
+	segment->tcp = ETH_HLEN + sizeof(*ip);
+	return true;
+}
+
+static __always_inline bool parse_tcp(struct __sk_buff *skb, struct segment *segment,
+				      enum direction direction)
+{
+	struct tcphdr *tcp;
+
+	if (!reach(skb, segment->tcp + TCP_HEADER_MIN))
+		return false;
+	tcp = segment_start(skb) + segment->tcp;
+	if ((void *)(tcp + 1) > segment_end(skb) || tcp->doff * 4 < TCP_HEADER_MIN)
+		return false;
+	segment->connection.local_port = direction == EGRESS ? tcp->source : tcp->dest;
+	segment->connection.remote_port = direction == EGRESS ? tcp->dest : tcp->source;
+	segment->flags = ((uint8_t *)tcp)[TCP_FLAGS_OFFSET];
+	segment->end = segment->tcp + tcp->doff * 4;
+	return reach(skb, segment->end);
+}
+
+/* False for whatever is not a whole TCP header over IPv4 or plain IPv6. */
+static __always_inline bool parse(struct __sk_buff *skb, struct segment *segment,
+				  enum direction direction)
+{
+	if (skb->protocol == IPV4_PROTOCOL)
+		return parse_ipv4(skb, segment, direction) && parse_tcp(skb, segment, direction);
+	if (skb->protocol == IPV6_PROTOCOL)
+		return parse_ipv6(skb, segment, direction) && parse_tcp(skb, segment, direction);
+	return false;
+}
+
+static __always_inline bool is_service(const struct segment *segment)
+{
+	struct server_service service = {
+		.address = segment->connection.local,
+		.port = segment->connection.local_port,
+	};
+
+	return bpf_map_lookup_elem(&services, &service);
+}
+
+/* offset: at most an Ethernet, an IP and a TCP header into the frame. */
+static __always_inline __be32 *word_at(struct __sk_buff *skb, uint32_t offset)
+{
+	__be32 *word = segment_start(skb) + (offset & 0xff);
+
+	return (void *)(word + 1) > segment_end(skb) ? NULL : word;
+}
+
+/*
+ * Puts `to` where a word stands and keeps the TCP checksum right. A word at an odd offset
+ * into the TCP header weighs in the sum as if its bytes were turned by one place.
+ */
+static __always_inline void replace_word(struct __sk_buff *skb, const struct segment *segment,
+					 uint32_t offset, __be32 to)
+{
+	__be32 *word = word_at(skb, offset);
+	__be32 from;
+
+	if (!word)
+		return;
+	from = *word;
+	*word = to;
+	if ((offset - segment->tcp) & 1) {
+		from = from << 8 | from >> 24;
+		to = to << 8 | to >> 24;
+	}
+	bpf_l4_csum_replace(skb, segment->tcp + TCP_CHECK_OFFSET, from, to, sizeof(to));
+}
+
+#endif

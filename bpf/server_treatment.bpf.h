@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Which connections are stamped: those that were born when stamping was on. */
+#ifndef SERVER_TREATMENT_BPF_H
+#define SERVER_TREATMENT_BPF_H
+
+#include "server_segment.bpf.h"
+
+/* A cookie's timestamp is rounded down by 63 ms, and two clocks are compared. */
+#define STAMP_AGE_SLACK_MS 1000
+#define STAMP_AGE_MAX_MS (COOKIE_LIFETIME_S * 1000 + 2 * STAMP_AGE_SLACK_MS)
+
+static __always_inline uint64_t monotonic_ms(void)
+{
+	return bpf_ktime_get_ns() / 1000000;
+}
+
+static __always_inline enum treatment treatment_of_new(const struct server_state *state)
+{
+	return state->stamping ? TREAT_STAMPED : TREAT_PLAIN;
+}
+
+static __always_inline void note(const struct connection *connection, uint32_t treatment)
+{
+	if (bpf_map_update_elem(&connections, connection, &treatment, BPF_NOEXIST) == -E2BIG)
+		count(SERVER_connections_full);
+}
+
+/*
+ * Handshakes by cookie leave nothing behind that the loader could find, so a third ACK may
+ * answer a SYN/ACK of before the last switch. For the time that a cookie lives, the echo
+ * tells: a connection that looks stamped was born stamped, and no other.
+ */
+static __always_inline enum treatment treatment_at_birth(const struct server_state *state,
+							 uint32_t tsecr)
+{
+	uint64_t now = monotonic_ms();
+	uint32_t age = now + state->constant - tsecr + STAMP_AGE_SLACK_MS;
+
+	if (now - state->switched_ms >= COOKIE_LIFETIME_S * 1000)
+		return treatment_of_new(state);
+	return age < STAMP_AGE_MAX_MS ? TREAT_STAMPED : TREAT_PLAIN;
+}
+
+static __always_inline enum treatment
+treat_ingress(const struct segment *segment, const struct server_state *state, uint32_t tsecr)
+{
+	uint32_t *known = bpf_map_lookup_elem(&connections, &segment->connection);
+	enum treatment treatment;
+
+	if (known)
+		return *known;
+	treatment = treatment_at_birth(state, tsecr);
+	if (state->recording || treatment != treatment_of_new(state))
+		note(&segment->connection, treatment);
+	return treatment;
+}
+
+static __always_inline enum treatment treat_syn_ack(const struct segment *segment,
+						    const struct server_state *state,
+						    const uint32_t *known)
+{
+	if (known && (state->recording || *known == TREAT_PLAIN_HANDSHAKE))
+		return *known;
+	if (known)
+		bpf_map_delete_elem(&connections, &segment->connection);
+	if (state->recording)
+		note(&segment->connection, state->stamping ? TREAT_STAMPED : TREAT_PLAIN_HANDSHAKE);
+	return treatment_of_new(state);
+}
+
+static __always_inline enum treatment treat_egress(const struct segment *segment,
+						   const struct server_state *state)
+{
+	uint32_t *known = bpf_map_lookup_elem(&connections, &segment->connection);
+
+	if ((segment->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK))
+		return treat_syn_ack(segment, state, known);
+	if (known && *known == TREAT_PLAIN_HANDSHAKE)
+		*known = TREAT_PLAIN;
+	if (known)
+		return *known;
+	if (state->recording)
+		note(&segment->connection, treatment_of_new(state));
+	return treatment_of_new(state);
+}
+
+#endif

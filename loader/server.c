@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* server: the table of its verbs. */
+#include "cmd.h"
+#include "server_commands.h"
+
+static const struct command commands[] = {
+	{ "attach", "dev DEV [dev DEV]... [index N]", server_attach },
+	{ "detach", "dev DEV [force]", server_detach },
+	{ "run", "", server_run },
+	{ "check", "", server_check },
+	{ "show", "", server_show },
+	{ 0 },
+};
+
+enum status cmd_server(struct words *words)
+{
+	return words_dispatch(words, "mptcp-lb server", commands);
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* server detach: no new stamps, and the programs stay until the last stamped connection closed. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "server_commands.h"
+#include "server_connections.h"
+#include "server_devices.h"
+#include "server_maps.h"
+#include "server_programs.h"
+#include "server_switch.h"
+#include "sysctls.h"
+
+#define POLL_US 250000
+
+/* Cookies of handshakes in flight were made without the offset that this sysctl may bring back. */
+#define HANDSHAKE_S 1
+
+/* Only where the value is still ours: an operator's change stands. */
+static bool restore_sysctl(const char *name, uint32_t ours, uint32_t before)
+{
+	uint32_t now;
+
+	if (sysctl_read(name, &now) || now != ours || before == ours)
+		return false;
+	return !sysctl_write(name, before);
+}
+
+static void restore_sysctls(const struct server_state *state)
+{
+	if (restore_sysctl(SYSCTL_SYNCOOKIES, SYNCOOKIES_ALWAYS, state->syncookies_before) &&
+	    state->timestamps_before != TIMESTAMPS_NO_OFFSET)
+		sleep(HANDSHAKE_S);
+	restore_sysctl(SYSCTL_TIMESTAMPS, TIMESTAMPS_NO_OFFSET, state->timestamps_before);
+}
+
+void server_remove(struct server_state *state)
+{
+	for (int slot = 0; slot < SERVER_DEVICES_MAX; slot++)
+		if (state->devices[slot])
+			device_detach(state, slot);
+	if (state->abi) {
+		state->abi = 0;
+		restore_sysctls(state);
+	}
+	programs_unpin(options.pin_dir);
+}
+
+static enum status wait_for_stamped(struct server_maps *maps)
+{
+	struct connections_living living;
+	bool said = false;
+
+	for (;;) {
+		enum status status = connections_count(maps, &living);
+
+		if (status || !living.stamped)
+			return status;
+		if (!said)
+			fprintf(stderr,
+				"mptcp-lb: waiting for %u stamped connections to close; new ones "
+				"are plain, and 'server detach' may be interrupted and repeated\n",
+				living.stamped);
+		said = true;
+		usleep(POLL_US);
+	}
+}
+
+static bool is_last_device(const struct server_state *state)
+{
+	int devices = 0;
+
+	for (int slot = 0; slot < SERVER_DEVICES_MAX; slot++)
+		devices += state->devices[slot] != 0;
+	return devices == 1;
+}
+
+static enum status drain(struct server_maps *maps)
+{
+	struct server_state *state = server_maps_state(maps);
+	enum status status = DONE;
+
+	if (state->stamping)
+		status = switch_off(maps);
+	return status ? status : wait_for_stamped(maps);
+}
+
+static enum status detach(struct server_maps *maps, uint32_t ifindex, bool force)
+{
+	struct server_state *state = server_maps_state(maps);
+	int slot = device_slot(state, ifindex);
+	enum status status = DONE;
+
+	if (slot < 0)
+		return fail(FAILED, "the server side is not on the device '%s'",
+			    device_name(ifindex).text);
+	if (!is_last_device(state)) {
+		device_detach(state, slot);
+		return DONE;
+	}
+	if (!force)
+		status = drain(maps);
+	if (!status)
+		server_remove(state);
+	return status;
+}
+
+enum status server_detach(struct words *words)
+{
+	uint32_t ifindex;
+	enum status status = words_attached_device(words, &ifindex);
+	bool force = !status && words_take(words, "force");
+	struct server_maps *maps;
+	int lock;
+
+	if (!status)
+		status = words_end(words);
+	if (!status)
+		status = server_maps_lock(options.pin_dir, &lock);
+	if (status)
+		return status;
+	status = server_maps_open(options.pin_dir, &maps);
+	if (!status) {
+		status = detach(maps, ifindex, force);
+		server_maps_close(maps);
+	}
+	close(lock);
+	return status;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The sockets of this network namespace, as sock_diag(7) tells them. */
+#ifndef SOCKETS_H
+#define SOCKETS_H
+
+#include <stdbool.h>
+
+#include "../include/server.h"
+
+/*
+ * Every TCP socket that has a peer, IPv4 and IPv6, requests and TIME_WAIT included; state is
+ * one of the kernel's TCP_ESTABLISHED and so on. Returns 0 or -errno.
+ */
+int sockets_each_connection(void (*each)(const struct connection *connection, int state,
+					 void *context),
+			    void *context);
+
+/*
+ * Every listening socket, an MPTCP one twice: as TCP and as MPTCP. One that listens to all of
+ * IPv6 and IPv4 is told as both. Returns 0 or -errno.
+ */
+int sockets_each_listener(void (*each)(const struct address *address, __be16 port, bool is_mptcp,
+				       void *context),
+			  void *context);
+
+#endif
