@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Which keys are let into the queue, with a kernel's maps and connections. Needs root. */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../../loader/address.h"
+#include "../../loader/keyqueue.h"
+#include "../../loader/mptcp_sockets.h"
+#include "../../loader/server_programs.h"
+#include "../../loader/sysctls.h"
+#include "../../loader/tokens.h"
+#include "tap.h"
+
+struct options options;
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+
+#define PORT 8000
+#define LOOPBACK 1 /* the ifindex of lo in any namespace */
+
+static const struct keysearch_goal goal = {
+	.secret = { 0x0706050403020100, 0x0f0e0d0c0b0a0908 },
+	.epoch = 1,
+	.index_bits = 8,
+	.index = 7,
+	.version = MPTCP_V1,
+};
+
+static char pin_dir[64];
+static struct server_maps *maps;
+
+static void die(const char *what)
+{
+	printf("Bail out! %s\n", what);
+	exit(1);
+}
+
+static void tear_down(void)
+{
+	programs_unpin(pin_dir);
+	rmdir(pin_dir);
+}
+
+static void set_up_network(void)
+{
+	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	int any = socket(AF_INET, SOCK_DGRAM, 0);
+
+	if (ioctl(any, SIOCSIFFLAGS, &request))
+		die("lo does not come up");
+	close(any);
+	if (sysctl_write(SYSCTL_SYNCOOKIES, SYNCOOKIES_ALWAYS) ||
+	    sysctl_write(SYSCTL_TIMESTAMPS, TIMESTAMPS_NO_OFFSET))
+		die("the sysctls cannot be set");
+}
+
+static void set_up(void)
+{
+	struct address address;
+	char path[128];
+	bool was_there;
+
+	snprintf(pin_dir, sizeof(pin_dir), "/sys/fs/bpf/mptcp-lb-keyqueue-%d", getpid());
+	snprintf(path, sizeof(path), "%s/server", pin_dir);
+	if (unshare(CLONE_NEWNET) || mkdir(pin_dir, 0700) || mkdir(path, 0700))
+		die("no network namespace or no directory for pins");
+	atexit(tear_down);
+	set_up_network();
+	if (programs_load(pin_dir) || server_maps_open(pin_dir, &maps))
+		die("the server side does not load");
+	server_maps_state(maps)->abi = SERVER_ABI;
+	server_maps_state(maps)->replacing = 1;
+	address_parse("127.0.0.1", &address);
+	if (server_maps_add_service(maps, &address, htons(PORT)) ||
+	    clsact_create(LOOPBACK, &was_there) ||
+	    programs_attach(pin_dir, SERVER_EGRESS, LOOPBACK))
+		die("the server side does not attach");
+}
+
+/* Opens a queue and brings it to a state; the caller closes it. */
+static struct keyqueue *open_queue(bool fill)
+{
+	struct keyqueue *queue;
+
+	if (keyqueue_open(maps, &goal, &queue))
+		die("no queue of keys");
+	while (fill && keyqueue_refill(queue) == REFILL_SHORT)
+		;
+	return queue;
+}
+
+static uint32_t pop_all(struct server_key *keys)
+{
+	uint32_t count = 0;
+
+	while (count < SERVER_KEYS_MAX && !server_maps_pop_key(maps, &keys[count]))
+		count++;
+	return count;
+}
+
+static bool is_right(const struct server_key *key)
+{
+	return keysearch_token(key->key, MPTCP_V1) == key->token &&
+	       token_epoch(key->token) == goal.epoch &&
+	       token_index(token_open(&goal.secret, key->token), goal.index_bits) == goal.index;
+}
+
+/* Whether no token comes twice, and no bucket of the kernel's holds more than three. */
+static bool fit_the_kernel(const struct server_key *keys, uint32_t count)
+{
+	struct sysinfo host;
+	struct tokens *tokens;
+	bool fit = true;
+
+	sysinfo(&host);
+	tokens = tokens_new(tokens_kernel_buckets((uint64_t)host.totalram * host.mem_unit));
+	for (uint32_t i = 0; i < count; i++) {
+		fit &= tokens_allow(tokens, keys[i].token);
+		tokens_add(tokens, keys[i].token);
+	}
+	tokens_free(tokens);
+	return fit;
+}
+
+static void test_filling(struct server_key *keys)
+{
+	struct keyqueue *queue = open_queue(true);
+	uint32_t room = keyqueue_room(queue), right = 0, count;
+
+	ok(server_maps_keys_queued(maps) == room, "a queue is filled up to its %u keys", room);
+	ok(keyqueue_refill(queue) == REFILL_IDLE, "a full queue needs nothing");
+	for (int i = 0; i < 10; i++)
+		server_maps_pop_key(maps, &keys[i]);
+	ok(keyqueue_refill(queue) == REFILL_FULL && server_maps_keys_queued(maps) == room,
+	   "ten keys that went are made good");
+	count = 10 + pop_all(keys + 10);
+	for (uint32_t i = 0; i < count; i++)
+		right += is_right(&keys[i]);
+	ok(count == room + 10 && right == count, "all keys are of the backend's index");
+	ok(fit_the_kernel(keys, count), "no token comes twice and no bucket holds four");
+	keyqueue_close(queue);
+}
+
+static void hand_out(uint32_t token, uint64_t age_s)
+{
+	struct timespec now;
+	char path[128];
+	uint64_t then;
+	int map;
+
+	snprintf(path, sizeof(path), "%s/server/handed_out", pin_dir);
+	map = bpf_obj_get(path);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	then = (now.tv_sec - age_s) * 1000000000ull + now.tv_nsec;
+	if (bpf_map_update_elem(map, &token, &then, BPF_ANY))
+		die("the map of what was handed out");
+	close(map);
+}
+
+static void note_if_equal(uint32_t token, void *context)
+{
+	uint32_t *wanted = context;
+
+	if (token == *wanted)
+		*wanted = 0;
+}
+
+static bool is_live(uint32_t token)
+{
+	return !mptcp_sockets_tokens(note_if_equal, &token) && !token;
+}
+
+/* Connects with the one queued key; it is as if the cookie's time were up since long. */
+static void make_live(const struct server_key *key)
+{
+	struct sockaddr_in address = {
+		.sin_family = AF_INET,
+		.sin_port = htons(PORT),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int listener = socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP);
+	int client = socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP);
+
+	server_maps_push_key(maps, key);
+	if (bind(listener, (void *)&address, sizeof(address)) || listen(listener, 1) ||
+	    connect(client, (void *)&address, sizeof(address)) || accept(listener, NULL, NULL) < 0)
+		die("no MPTCP connection over lo");
+	hand_out(key->token, COOKIE_LIFETIME_S + 10);
+}
+
+static uint32_t count_of(const struct server_key *key, const struct server_key *keys,
+			 uint32_t count)
+{
+	uint32_t found = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		found += keys[i].key == key->key;
+	return found;
+}
+
+/* keys: sixteen good ones that are not queued. What they are made into is queued anew. */
+static void test_adoption(const struct server_key *keys, struct server_key *left)
+{
+	const struct server_key *good = &keys[0], *twice = &keys[1], *mixed = &keys[2],
+				*handed_out = &keys[4], *handed_out_once = &keys[5],
+				*live = &keys[6];
+	struct server_key wrong = { .key = mixed->key, .token = keys[3].token };
+	struct server_key foreign = { .key = htobe64(0x0123456789abcdef), .token = 0x55c53f5d };
+	uint32_t count;
+
+	make_live(live);
+	ok(is_live(live->token), "a connection got the queued key");
+	hand_out(handed_out->token, COOKIE_LIFETIME_S - 20);
+	hand_out(handed_out_once->token, COOKIE_LIFETIME_S + 20);
+	server_maps_push_key(maps, good);
+	server_maps_push_key(maps, twice);
+	server_maps_push_key(maps, twice);
+	server_maps_push_key(maps, &wrong);
+	server_maps_push_key(maps, &foreign);
+	server_maps_push_key(maps, handed_out);
+	server_maps_push_key(maps, handed_out_once);
+	server_maps_push_key(maps, live);
+	keyqueue_close(open_queue(false));
+
+	count = pop_all(left);
+	ok(count_of(good, left, count) == 1, "a key that an earlier run left is kept");
+	ok(count_of(twice, left, count) == 1, "a key that is queued twice is kept once");
+	ok(!count_of(&wrong, left, count), "a key with another's token is dropped");
+	ok(!count_of(&foreign, left, count), "a key of another index is dropped");
+	ok(!count_of(handed_out, left, count), "a key handed out 108 s ago is dropped");
+	ok(count_of(handed_out_once, left, count) == 1, "a key handed out 148 s ago is kept");
+	ok(!count_of(live, left, count), "a key of a living connection is dropped");
+}
+
+static void test_count(struct server_key *left)
+{
+	struct keyqueue *queue;
+
+	server_maps_state(maps)->keys_queued = 5;
+	queue = open_queue(true);
+	ok(pop_all(left) == keyqueue_room(queue), "a count that a killed run left wrong is mended");
+	keyqueue_close(queue);
+}
+
+int main(void)
+{
+	struct server_key *keys = calloc(SERVER_KEYS_MAX, sizeof(*keys));
+	struct server_key *left = calloc(SERVER_KEYS_MAX, sizeof(*left));
+
+	set_up();
+	test_filling(keys);
+	test_adoption(keys, left);
+	test_count(left);
+	server_maps_close(maps);
+	free(keys);
+	free(left);
+	return tap_end();
+}
