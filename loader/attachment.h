@@ -11,7 +11,7 @@
 struct attachment {
 	uint32_t ifindex;
 	const char *mode; /* "native" or "generic" */
-	bool other; /* an XDP program that is not ours */
+	bool other;       /* an XDP program that is not ours */
 };
 
 /* What is attached to a device. False: no XDP program at all. */
