@@ -82,6 +82,11 @@ build/pass.bpf.o: selftests/e2e/pass.bpf.c | build/loader
 	$(call msg,CLANG,$@)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
+build/poison.bpf.o: selftests/rows/poison.bpf.c $(wildcard bpf/*.h include/*.h) bpf/lb.bpf.c | build/loader
+	$(call msg,CLANG,$@)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+	$(Q)llvm-strip -g $@
+
 build/bench.bpf.o: selftests/bench/bench.bpf.c $(wildcard selftests/bench/*.h bpf/*.h include/*.h) bpf/lb.bpf.c | build/bench
 	$(call msg,CLANG,$@)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
@@ -103,7 +108,7 @@ build/unit/%: selftests/unit/%.c $(LOADER_LIBRARY) | build/unit
 	$(call msg,CC,$@)
 	$(Q)$(CC) $(CFLAGS) -Iselftests $< $(LOADER_LIBRARY) $(LDLIBS) -o $@
 
-build/rows/%: selftests/rows/%.c $(LOADER_LIBRARY) $(SKELETONS) | build/rows
+build/rows/%: selftests/rows/%.c $(LOADER_LIBRARY) $(SKELETONS) build/poison.skel.h | build/rows
 	$(call msg,CC,$@)
 	$(Q)$(CC) $(CFLAGS) -Iselftests $< $(LOADER_LIBRARY) $(LDLIBS) -o $@
 

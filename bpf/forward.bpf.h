@@ -5,6 +5,7 @@
 
 #include <linux/if_ether.h>
 
+#include "encap.bpf.h"
 #include "maps.bpf.h"
 
 static __always_inline enum reason rewrite_macs(struct xdp_md *ctx, const struct backend *backend)
@@ -20,7 +21,7 @@ static __always_inline enum reason rewrite_macs(struct xdp_md *ctx, const struct
 
 /* On success *action is XDP_TX, or XDP_REDIRECT where another device leads to the backend. */
 static __always_inline enum reason forward(struct xdp_md *ctx, const struct packet *pkt,
-					   uint32_t *action)
+					   const struct cluster *cluster, uint32_t *action)
 {
 	uint32_t key = pkt->bank * MAX_BACKENDS + pkt->backend;
 	const struct backend *backend = bpf_map_lookup_elem(&backends, &key);
@@ -28,7 +29,8 @@ static __always_inline enum reason forward(struct xdp_md *ctx, const struct pack
 
 	if (!backend || !backend->ifindex)
 		return REASON_no_neighbour;
-	why = rewrite_macs(ctx, backend);
+	why = backend->forward == FORWARD_L2 ? rewrite_macs(ctx, backend)
+					     : encapsulate(ctx, pkt, cluster, backend);
 	if (why)
 		return why;
 	*action = XDP_TX;

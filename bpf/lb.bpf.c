@@ -34,7 +34,7 @@ static __always_inline enum reason decide(struct xdp_md *ctx, struct packet *pkt
 	why = pick(pkt, now, cluster, service);
 	if (why)
 		return why;
-	return forward(ctx, pkt, action);
+	return forward(ctx, pkt, cluster, action);
 }
 
 static __always_inline uint32_t balance(struct xdp_md *ctx)

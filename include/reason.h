@@ -27,7 +27,8 @@ enum disposition {
 	REASON(ring_stamp_unroutable, TO_BACKEND, "unroutable stamp, by the ring") \
 	REASON(ring_malformed_options, TO_BACKEND, "malformed TCP options, by the ring") \
 	REASON(no_backend, TO_NOBODY, "the service has no backend that is up") \
-	REASON(no_neighbour, TO_NOBODY, "the backend's link-layer address is not known")
+	REASON(no_neighbour, TO_NOBODY, "the backend's link-layer address is not known") \
+	REASON(no_headroom, TO_NOBODY, "the driver leaves no room for an outer header")
 
 #define REASON_ENUM(name, disposition, words) REASON_##name,
 enum reason { REASONS(REASON_ENUM) REASON_COUNT };

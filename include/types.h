@@ -51,6 +51,8 @@ struct service {
 	uint8_t pad[24];
 };
 
+enum forward { FORWARD_L2, FORWARD_IPIP, FORWARD_GUE };
+
 enum backend_state { BACKEND_UP, BACKEND_DRAIN, BACKEND_DOWN };
 
 struct backend {
@@ -60,8 +62,10 @@ struct backend {
 	uint8_t assigned;     /* 1: this index is a backend of the cluster */
 	uint8_t state;        /* enum backend_state */
 	uint8_t lladdr_given; /* 1: eth_dst was said by the operator */
-	uint8_t pad[13];
-	struct address address; /* all zero: the operator gave only lladdr */
+	uint8_t forward;      /* enum forward */
+	uint8_t address_is_v6;
+	uint8_t pad[11];
+	struct address address;
 	uint8_t unused[16];
 };
 
@@ -91,7 +95,14 @@ struct cluster {
 	uint32_t epoch;        /* the one that servers issue under */
 	uint32_t service_seed; /* multiplier that places services within SERVICE_PROBES */
 	uint32_t strict_clock;
-	uint8_t pad[8];
+	/* Outer sources: the prefix, and which bits of its last word are the flow's. */
+	struct address tunnel_source; /* ::ffff:a.b.c.d */
+	struct address tunnel_source_v6;
+	__be32 tunnel_hosts;
+	__be32 tunnel_hosts_v6;
+	uint8_t tunnel_length; /* of the prefix; 0: there is none */
+	uint8_t tunnel_length_v6;
+	uint8_t pad[6];
 };
 
 /*

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "address.h"
@@ -39,6 +41,45 @@ struct address_text address_print(const struct address *address)
 	else
 		inet_ntop(AF_INET6, address->bytes, out.text, sizeof(out.text));
 	return out;
+}
+
+uint32_t prefix_hosts(const struct prefix *prefix)
+{
+	unsigned int whole = address_is_v4(&prefix->address) ? 32 : 128;
+	unsigned int hosts = whole - prefix->length;
+
+	return hosts >= 32 ? UINT32_MAX : (1u << hosts) - 1;
+}
+
+static bool has_host_bits(const struct prefix *prefix)
+{
+	unsigned int skip = address_is_v4(&prefix->address) ? 96 : 0;
+
+	for (unsigned int bit = skip + prefix->length; bit < 128; bit++)
+		if (prefix->address.bytes[bit / 8] & 0x80 >> bit % 8)
+			return true;
+	return false;
+}
+
+bool prefix_parse(const char *text, struct prefix *prefix)
+{
+	unsigned int whole, length;
+	char address[64], *end;
+	const char *slash = strchrnul(text, '/');
+
+	if ((size_t)(slash - text) >= sizeof(address))
+		return false;
+	snprintf(address, sizeof(address), "%.*s", (int)(slash - text), text);
+	if (!address_parse(address, &prefix->address))
+		return false;
+	whole = length = address_is_v4(&prefix->address) ? 32 : 128;
+	if (*slash) {
+		length = strtoul(slash + 1, &end, 10);
+		if (*end || end == slash + 1 || slash[1] < '0' || slash[1] > '9')
+			return false;
+	}
+	prefix->length = length;
+	return length >= 1 && length <= whole && !has_host_bits(prefix);
 }
 
 static bool is_unicast_v4(uint32_t host)

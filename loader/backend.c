@@ -8,7 +8,7 @@
 #include "report.h"
 
 static const char *const state_names[] = { "up", "drain", "down", NULL };
-static const char *const forward_names[] = { "l2", NULL };
+static const char *const forward_names[] = { "l2", "ipip", "gue", NULL };
 
 static enum status take_index(struct words *words, uint32_t *index)
 {
@@ -40,8 +40,11 @@ static enum status take_pair(struct words *words, struct config_backend *backend
 		return words_address(words, "address", &backend->address);
 	if (words_take(words, "lladdr"))
 		return take_lladdr(words, backend);
-	if (words_take(words, "forward"))
-		return words_choice(words, "forward", forward_names, &choice);
+	if (words_take(words, "forward")) {
+		status = words_choice(words, "forward", forward_names, &choice);
+		backend->forward = choice;
+		return status;
+	}
 	if (!words_take(words, "state"))
 		return words_end(words);
 	status = words_choice(words, "state", state_names, &choice);
@@ -139,8 +142,9 @@ static enum status show(struct words *words)
 }
 
 static const struct command commands[] = {
-	{ "add", "INDEX address A [lladdr MAC] [forward l2] [state up|drain|down]", add },
-	{ "set", "INDEX [address A] [lladdr MAC] [forward l2] [state up|drain|down]", set },
+	{ "add", "INDEX address A [lladdr MAC] [forward l2|ipip|gue] [state up|drain|down]", add },
+	{ "set", "INDEX [address A] [lladdr MAC] [forward l2|ipip|gue] [state up|drain|down]",
+	  set },
 	{ "del", "INDEX", del },
 	{ "show", "[INDEX]", show },
 	{ 0 },

@@ -75,14 +75,25 @@ static bool address_is_taken(const struct config *config, uint32_t index, struct
 {
 	const struct address *address = &config->backends[index].address;
 
-	if (address_is_zero(address))
-		return false;
 	for (uint32_t lower = 0; lower < index; lower++)
 		if (config->backends[lower].assigned &&
 		    address_equal(&config->backends[lower].address, address))
 			return broken(problem, "backends %u and %u have the same address %s", lower,
 				      index, address_print(address).text);
 	return false;
+}
+
+static bool lacks_tunnel_source(const struct config *config, uint32_t index,
+				struct problem *problem)
+{
+	const struct config_backend *backend = &config->backends[index];
+	bool v4 = address_is_v4(&backend->address);
+	const struct prefix *source = v4 ? &config->tunnel_source : &config->tunnel_source_v6;
+
+	if (backend->forward == FORWARD_L2 || source->length)
+		return false;
+	return broken(problem, "backend %u is reached by a tunnel, which needs %s", index,
+		      v4 ? "tunnel-source" : "tunnel-source-v6");
 }
 
 static bool backend_has_problem(const struct config *config, uint32_t index,
@@ -95,14 +106,15 @@ static bool backend_has_problem(const struct config *config, uint32_t index,
 	if (index >= 1u << config->index_bits)
 		return broken(problem, "backend %u does not fit in %u index bits: 0 to %u", index,
 			      config->index_bits, (1u << config->index_bits) - 1);
-	if (address_is_zero(&backend->address) && !backend->lladdr_given)
-		return broken(problem, "backend %u has neither an address nor an lladdr", index);
-	if (!address_is_zero(&backend->address) && !address_is_unicast(&backend->address))
+	if (address_is_zero(&backend->address))
+		return broken(problem, "backend %u has no address", index);
+	if (!address_is_unicast(&backend->address))
 		return broken(problem, "backend %u: %s is not a unicast address", index,
 			      address_print(&backend->address).text);
 	if (backend->lladdr_given && !lladdr_is_of_one_device(backend->lladdr))
 		return broken(problem, "backend %u: its lladdr is not that of one device", index);
-	return address_is_taken(config, index, problem);
+	return lacks_tunnel_source(config, index, problem) ||
+	       address_is_taken(config, index, problem);
 }
 
 static bool is_said_before(const struct config *config, size_t which)

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "../include/types.h"
+#include "address.h"
 #include "say.h"
 
 #define CONFIG_FILE_DEFAULT "/etc/mptcp-lb/mptcp-lb.yaml"
@@ -27,7 +28,8 @@ struct config_backend {
 	bool lladdr_given;
 	uint8_t lladdr[6];
 	enum backend_state state;
-	struct address address; /* all zero: only lladdr was given */
+	enum forward forward;
+	struct address address;
 };
 
 struct config_service {
@@ -44,6 +46,8 @@ struct config {
 	uint64_t ring_seed;
 	uint32_t epoch; /* the one that servers issue under */
 	bool strict_clock;
+	/* Outer sources of tunnels, whose host bits are the flow's; length 0: none. */
+	struct prefix tunnel_source, tunnel_source_v6;
 	struct config_secret secrets[TOKEN_EPOCHS];
 	struct config_backend backends[MAX_BACKENDS];
 	size_t service_count;

@@ -14,6 +14,7 @@ struct places {
 	struct place backend[MAX_BACKENDS];
 	struct place address[MAX_BACKENDS];
 	struct place lladdr[MAX_BACKENDS];
+	struct place forward[MAX_BACKENDS];
 	struct place state[MAX_BACKENDS];
 	struct place service[MAX_SERVICES];
 };

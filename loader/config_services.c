@@ -19,7 +19,7 @@ struct member {
 	uint32_t index;
 	uint16_t weight;
 	struct config_backend backend;
-	struct place address, lladdr, state;
+	struct place address, lladdr, forward, state;
 };
 
 static enum status read_address(struct document *document, const yaml_node_t *node,
@@ -80,12 +80,15 @@ static enum status read_member_forward(struct document *document, const yaml_nod
 				       void *into)
 {
 	static const struct document_choice choices[] = {
-		{ "l2", 0 }, { "ipip", NOT_BUILT }, { "gue", NOT_BUILT }, { 0 }
+		{ "l2", FORWARD_L2 }, { "ipip", FORWARD_IPIP }, { "gue", FORWARD_GUE }, { 0 }
 	};
-	int value;
+	struct member *member = into;
+	int value = 0;
+	enum status status = document_word(document, node, "forward", choices, &value);
 
-	(void)into; /* l2 is what backends do */
-	return document_word(document, node, "forward", choices, &value);
+	member->backend.forward = value;
+	member->forward = document_place(node);
+	return status;
 }
 
 static enum status read_member_state(struct document *document, const yaml_node_t *node, void *into)
@@ -157,6 +160,9 @@ static enum status merge_backend(const struct member *member)
 		status = say_once(member, "lladdr", member->lladdr, &places->lladdr[index],
 				  !memcmp(backend->lladdr, said->lladdr, sizeof(said->lladdr)));
 	if (!status)
+		status = say_once(member, "forward", member->forward, &places->forward[index],
+				  backend->forward == said->forward);
+	if (!status)
 		status = say_once(member, "state", member->state, &places->state[index],
 				  backend->state == said->state);
 	if (status)
@@ -164,6 +170,8 @@ static enum status merge_backend(const struct member *member)
 	backend->assigned = true;
 	if (member->address.line)
 		backend->address = said->address;
+	if (member->forward.line)
+		backend->forward = said->forward;
 	if (member->state.line)
 		backend->state = said->state;
 	if (member->lladdr.line) {

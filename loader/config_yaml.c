@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
 #include "config_reader.h"
 #include "problem.h"
 #include "secret_file.h"
@@ -50,6 +51,39 @@ static enum status read_strict_clock(struct document *document, const yaml_node_
 
 	reader->config->strict_clock = value;
 	return status;
+}
+
+static enum status read_prefix(struct document *document, const yaml_node_t *node, const char *what,
+			       bool v4, struct prefix *prefix)
+{
+	const char *text;
+	enum status status = document_text(document, node, what, &text);
+
+	if (status)
+		return status;
+	if (!prefix_parse(text, prefix) || address_is_v4(&prefix->address) != v4)
+		return document_error(document, document_place(node),
+				      "%s must be an %s prefix such as %s, not '%s'", what,
+				      v4 ? "IPv4" : "IPv6",
+				      v4 ? "100.64.0.0/24" : "2001:db8:64::/96", text);
+	return DONE;
+}
+
+static enum status read_tunnel_source(struct document *document, const yaml_node_t *node,
+				      void *into)
+{
+	struct reader *reader = into;
+
+	return read_prefix(document, node, "tunnel-source", true, &reader->config->tunnel_source);
+}
+
+static enum status read_tunnel_source_v6(struct document *document, const yaml_node_t *node,
+					 void *into)
+{
+	struct reader *reader = into;
+
+	return read_prefix(document, node, "tunnel-source-v6", false,
+			   &reader->config->tunnel_source_v6);
 }
 
 /* Absolute, as maps keep it for commands that run elsewhere. False if it is too long. */
@@ -144,8 +178,8 @@ static const struct document_key cluster_keys[] = {
 	{ "epoch", read_epoch, false },
 	{ "secrets", read_secrets, false },
 	{ "strict-clock", read_strict_clock, false },
-	{ "tunnel-source", NULL, false },
-	{ "tunnel-source-v6", NULL, false },
+	{ "tunnel-source", read_tunnel_source, false },
+	{ "tunnel-source-v6", read_tunnel_source_v6, false },
 	{ 0 },
 };
 

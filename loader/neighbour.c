@@ -20,13 +20,13 @@
 
 static const char no_route[] = "no route leads there";
 static const char behind_router[] = "it is behind a router, and l2 needs it on the link";
-static const char no_answer[] = "it does not answer on the link";
+static const char no_answer[] = "it, or the router to it, does not answer on the link";
 
 /* What one question to the kernel is about, and the answer. */
 struct question {
-	const struct address *address;
+	struct address address; /* the backend's, then its next hop's */
 	struct next_hop *hop;
-	bool gateway; /* the route has one */
+	struct address gateway; /* all zero: the route has none */
 };
 
 static int family_of(const struct address *address)
@@ -71,6 +71,14 @@ static int ask(struct mnl_socket *netlink, struct nlmsghdr *message, mnl_cb_t ca
 	return run;
 }
 
+/* bytes: 4 or 16 of them. */
+static void set_address(struct address *address, const void *bytes, size_t length)
+{
+	*address = (struct address){ .words = { 0, 0, htonl(0xffff), 0 } };
+	if (length == 4 || length == 16)
+		memcpy(&address->bytes[16 - length], bytes, length);
+}
+
 static int on_route(const struct nlmsghdr *message, void *data)
 {
 	struct question *question = data;
@@ -78,10 +86,16 @@ static int on_route(const struct nlmsghdr *message, void *data)
 
 	mnl_attr_for_each(attr, message, sizeof(struct rtmsg))
 	{
+		const void *payload = mnl_attr_get_payload(attr);
+		size_t length = mnl_attr_get_payload_len(attr);
+
 		if (mnl_attr_get_type(attr) == RTA_OIF)
 			question->hop->ifindex = mnl_attr_get_u32(attr);
-		if (mnl_attr_get_type(attr) == RTA_GATEWAY || mnl_attr_get_type(attr) == RTA_VIA)
-			question->gateway = true;
+		if (mnl_attr_get_type(attr) == RTA_GATEWAY)
+			set_address(&question->gateway, payload, length);
+		if (mnl_attr_get_type(attr) == RTA_VIA) /* a gateway of the other family */
+			set_address(&question->gateway, payload + sizeof(struct rtvia),
+				    length - sizeof(struct rtvia));
 	}
 	return MNL_CB_STOP;
 }
@@ -92,9 +106,9 @@ static int ask_route(struct mnl_socket *netlink, struct question *question)
 	struct nlmsghdr *message = start(buffer, RTM_GETROUTE, 0);
 	struct rtmsg *route = mnl_nlmsg_put_extra_header(message, sizeof(*route));
 
-	route->rtm_family = family_of(question->address);
-	route->rtm_dst_len = raw_length(question->address) * 8;
-	mnl_attr_put(message, RTA_DST, raw_length(question->address), raw(question->address));
+	route->rtm_family = family_of(&question->address);
+	route->rtm_dst_len = raw_length(&question->address) * 8;
+	mnl_attr_put(message, RTA_DST, raw_length(&question->address), raw(&question->address));
 	return ask(netlink, message, on_route, question);
 }
 
@@ -141,7 +155,7 @@ static int on_neighbour(const struct nlmsghdr *message, void *data)
 	}
 	if (address && lladdr && is_usable(neighbour->ndm_state) &&
 	    neighbour->ndm_ifindex == (int)question->hop->ifindex &&
-	    !memcmp(address, raw(question->address), raw_length(question->address)))
+	    !memcmp(address, raw(&question->address), raw_length(&question->address)))
 		memcpy(question->hop->eth_dst, lladdr, 6);
 	return MNL_CB_OK;
 }
@@ -152,7 +166,7 @@ static int ask_neighbours(struct mnl_socket *netlink, struct question *question)
 	struct nlmsghdr *message = start(buffer, RTM_GETNEIGH, NLM_F_DUMP);
 	struct ndmsg *neighbour = mnl_nlmsg_put_extra_header(message, sizeof(*neighbour));
 
-	neighbour->ndm_family = family_of(question->address);
+	neighbour->ndm_family = family_of(&question->address);
 	mnl_attr_put_u32(message, NDA_IFINDEX, question->hop->ifindex);
 	return ask(netlink, message, on_neighbour, question);
 }
@@ -175,25 +189,34 @@ static void prompt(const struct address *address)
 	close(udp);
 }
 
+static bool is_known(const uint8_t lladdr[static 6])
+{
+	static const uint8_t none[6];
+
+	return memcmp(lladdr, none, sizeof(none));
+}
+
 /* Leaves hop->why set, and ifindex 0, unless the next hop is known now. */
 static void resolve(struct mnl_socket *netlink, const struct config_backend *backend,
 		    struct next_hop *hop)
 {
-	struct question question = { .address = &backend->address, .hop = hop };
-	static const uint8_t none[6];
+	struct question question = { .address = backend->address, .hop = hop };
 
 	*hop = (struct next_hop){ .why = no_route };
 	if (ask_route(netlink, &question) < 0 || !hop->ifindex)
 		return;
-	if (backend->lladdr_given) {
-		memcpy(hop->eth_dst, backend->lladdr, 6);
-	} else if (question.gateway) {
+	hop->why = no_answer;
+	if (backend->lladdr_given)
+		memcpy(hop->eth_dst, backend->lladdr, sizeof(hop->eth_dst));
+	else if (!address_is_zero(&question.gateway) && backend->forward == FORWARD_L2)
 		hop->why = behind_router;
-	} else if (ask_neighbours(netlink, &question) < 0 || !memcmp(hop->eth_dst, none, 6)) {
-		hop->why = no_answer;
+	else {
+		if (!address_is_zero(&question.gateway))
+			question.address = question.gateway;
+		ask_neighbours(netlink, &question);
 	}
 	ask_link(netlink, &question);
-	if (memcmp(hop->eth_dst, none, 6))
+	if (is_known(hop->eth_dst))
 		hop->why = NULL;
 	else
 		hop->ifindex = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The next hop to a backend on the link, asked of the kernel's routes and neighbours. */
+/* The next hop to a backend, asked of the kernel's routes and neighbours. */
 #ifndef NEIGHBOUR_H
 #define NEIGHBOUR_H
 

@@ -21,6 +21,12 @@ static void fill_cluster(struct tables *tables, uint32_t bank, const struct conf
 	cluster->index_bits = config->index_bits;
 	cluster->epoch = config->epoch;
 	cluster->strict_clock = config->strict_clock;
+	cluster->tunnel_source = config->tunnel_source.address;
+	cluster->tunnel_length = config->tunnel_source.length;
+	cluster->tunnel_hosts = htonl(prefix_hosts(&config->tunnel_source));
+	cluster->tunnel_source_v6 = config->tunnel_source_v6.address;
+	cluster->tunnel_length_v6 = config->tunnel_source_v6.length;
+	cluster->tunnel_hosts_v6 = htonl(prefix_hosts(&config->tunnel_source_v6));
 }
 
 static void fill_secrets(struct tables *tables, uint32_t bank, const struct config *config)
@@ -74,6 +80,8 @@ static void fill_backend(struct backend *line, const struct backend *live,
 		.assigned = 1,
 		.state = backend->state,
 		.lladdr_given = backend->lladdr_given,
+		.forward = backend->forward,
+		.address_is_v6 = !address_is_v4(&backend->address),
 		.address = backend->address,
 	};
 	memcpy(line->eth_dst, hop->eth_dst, sizeof(line->eth_dst));

@@ -123,6 +123,7 @@ static void report_next_hop(struct json_object *object, const struct backend *li
 struct json_object *report_backends(const struct edit *edit, uint32_t only)
 {
 	static const char *const states[] = { "up", "drain", "down" };
+	static const char *const forwards[] = { "l2", "ipip", "gue" };
 	struct json_object *object = json_object_new_object();
 	struct json_object *list = list_in(object, "backends");
 
@@ -135,7 +136,7 @@ struct json_object *report_backends(const struct edit *edit, uint32_t only)
 		row = json_object_new_object();
 		report_number(row, "index", i);
 		report_text(row, "address", address_print(&backend->address).text);
-		report_text(row, "forward", "l2");
+		report_text(row, "forward", forwards[backend->forward]);
 		report_text(row, "state", states[backend->state]);
 		report_next_hop(row, tables_backend(edit->tables, i));
 		json_object_array_add(list, row);

@@ -1,12 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* show: the balancer as it runs, all of it. */
 #include <net/if.h>
+#include <stdio.h>
 
 #include "attachment.h"
 #include "cmd.h"
 #include "fingerprint.h"
 #include "report.h"
 #include "synchronised.h"
+
+static void report_prefix(struct json_object *object, const char *key, const struct prefix *prefix)
+{
+	char text[INET6_ADDRSTRLEN + sizeof("/128")];
+
+	if (!prefix->length)
+		return;
+	snprintf(text, sizeof(text), "%s/%u", address_print(&prefix->address).text, prefix->length);
+	report_text(object, key, text);
+}
 
 static struct json_object *show_cluster(const struct edit *edit)
 {
@@ -19,6 +30,8 @@ static struct json_object *show_cluster(const struct edit *edit)
 	report_number(object, "epoch", edit->config->epoch);
 	report_text(object, "fingerprint", fingerprint);
 	report_number(object, "generation", tables_state(edit->tables)->generation);
+	report_prefix(object, "tunnel-source", &edit->config->tunnel_source);
+	report_prefix(object, "tunnel-source-v6", &edit->config->tunnel_source_v6);
 	report_add(object, "strict-clock", json_object_new_boolean(edit->config->strict_clock));
 	report_text(object, "clock", clock_is_synchronised() ? "synchronised" : "unsynchronised");
 	return object;

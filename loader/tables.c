@@ -188,6 +188,9 @@ static void read_cluster(struct tables *tables, uint32_t bank, struct config *co
 	config->ring_seed = cluster->ring_seed;
 	config->epoch = cluster->epoch;
 	config->strict_clock = cluster->strict_clock;
+	config->tunnel_source = (struct prefix){ cluster->tunnel_source, cluster->tunnel_length };
+	config->tunnel_source_v6 =
+		(struct prefix){ cluster->tunnel_source_v6, cluster->tunnel_length_v6 };
 	for (int epoch = 0; epoch < TOKEN_EPOCHS; epoch++) {
 		config->secrets[epoch].present = secrets[epoch].present;
 		config->secrets[epoch].secret = secrets[epoch].secret;
@@ -208,6 +211,7 @@ static void read_backends(struct tables *tables, uint32_t bank, struct config *c
 		backend->assigned = true;
 		backend->address = lines[i].address;
 		backend->state = lines[i].state;
+		backend->forward = lines[i].forward;
 		backend->lladdr_given = lines[i].lladdr_given;
 		memcpy(backend->lladdr, lines[i].eth_dst, sizeof(backend->lladdr));
 	}

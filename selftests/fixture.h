@@ -4,6 +4,7 @@
 #define SELFTESTS_FIXTURE_H
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
@@ -25,19 +26,34 @@ static inline void fixture_die(const char *what)
 
 /*
  * Packets of test runs come in by lo, so what is routed by lo, 10.9.0.0/16, goes out by
- * XDP_TX; 10.8.0.0/16 lies behind another device, whose address is 02:00:00:00:00:cc.
+ * XDP_TX, and so does fd00:9::/32; 10.8.0.0/16 lies behind another device, whose address is
+ * 02:00:00:00:00:cc.
  */
 static inline void fixture_network(const char *name)
 {
 	if (unshare(CLONE_NEWNET))
 		fixture_die("this needs root");
 	if (system("ip link set lo up && ip route add 10.9.0.0/16 dev lo && "
+		   "ip -6 route add fd00:9::/32 dev lo && "
 		   "ip link add out type veth peer name far && "
 		   "ip link set out address 02:00:00:00:00:cc && "
 		   "ip link set out up && ip link set far up && ip route add 10.8.0.0/16 dev out"))
 		fixture_die("can't make the network");
 	snprintf(fixture_pins, sizeof(fixture_pins), "/sys/fs/bpf/mptcp-lb-%s-%d", name, getpid());
 	options.pin_dir = fixture_pins;
+}
+
+/*
+ * Another object's map of devices becomes the balancer's. The kernel adds a flag to device
+ * maps, so libbpf 1.1 takes the pinned one for another's and would not reuse it by name.
+ */
+static inline void fixture_share_devices(struct bpf_map *devices)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/devices", fixture_pins);
+	if (bpf_map__set_pin_path(devices, NULL) || bpf_map__reuse_fd(devices, bpf_obj_get(path)))
+		fixture_die("can't share the map of devices");
 }
 
 static inline void fixture_lladdr(uint32_t index, uint8_t lladdr[static 6])

@@ -54,6 +54,7 @@ struct segment {
 	uint16_t padding;     /* bytes behind the IP packet */
 	uint16_t fragment;    /* as in the IPv4 header, host order */
 	uint8_t protocol;     /* 0: TCP */
+	uint8_t tos;          /* DSCP and ECN */
 };
 
 static inline uint16_t packet_checksum(const void *data, size_t length, uint32_t sum)
@@ -79,6 +80,7 @@ static inline size_t packet_put_ipv4(uint8_t *at, const struct segment *s, size_
 		.id = htons(0x1234),
 		.frag_off = htons(s->fragment),
 		.ttl = 61,
+		.tos = s->tos,
 		.protocol = s->protocol ? s->protocol : IPPROTO_TCP,
 	};
 	inet_pton(AF_INET, s->source ? s->source : CLIENT_V4, &ip->saddr);
@@ -94,6 +96,8 @@ static inline size_t packet_put_ipv6(uint8_t *at, const struct segment *s, size_
 
 	*ip = (struct ipv6hdr){
 		.version = 6,
+		.priority = s->tos >> 4,
+		.flow_lbl = { s->tos << 4 },
 		.payload_len = htons(tcp_length),
 		.nexthdr = s->protocol ? s->protocol : IPPROTO_TCP,
 		.hop_limit = 61,
@@ -151,6 +155,96 @@ static inline size_t packet_build(uint8_t frame[static FRAME_MAX], const struct 
 	memcpy(ip + ip_length, segment, tcp_length);
 	memset(ip + ip_length + tcp_length, 0xee, s->padding);
 	return ETH_HLEN + ip_length + tcp_length + s->padding;
+}
+
+/* The outer headers of a tunnel, written field by field and summed over all their bytes. */
+struct outer {
+	bool gue;
+	const char *source, *destination;
+	uint32_t flow; /* what the balancer makes of the flow: the source port, the flow label */
+};
+
+static inline size_t packet_put_outer_ipv4(uint8_t *at, const struct outer *outer,
+					   const uint8_t *inner, bool inner_v6, size_t length)
+{
+	struct iphdr *ip = (struct iphdr *)at;
+	const struct iphdr *inner_ip = (const struct iphdr *)inner;
+
+	*ip = (struct iphdr){
+		.version = 4,
+		.ihl = 5,
+		.tos = inner_v6 ? inner[0] << 4 | inner[1] >> 4 : inner_ip->tos,
+		.tot_len = htons(sizeof(*ip) + length),
+		.id = inner_v6 ? 0 : inner_ip->id,
+		.frag_off = inner_v6 ? htons(0x4000) : inner_ip->frag_off & htons(0x4000),
+		.ttl = 64,
+		.protocol = outer->gue ? IPPROTO_UDP
+			    : inner_v6 ? IPPROTO_IPV6
+				       : IPPROTO_IPIP,
+		.saddr = inet_addr(outer->source),
+		.daddr = inet_addr(outer->destination),
+	};
+	ip->check = packet_checksum(ip, sizeof(*ip), 0);
+	return sizeof(*ip);
+}
+
+static inline size_t packet_put_outer_ipv6(uint8_t *at, const struct outer *outer,
+					   const uint8_t *inner, bool inner_v6, size_t length)
+{
+	struct ipv6hdr *ip = (struct ipv6hdr *)at;
+	uint32_t tos = inner_v6 ? (uint8_t)(inner[0] << 4 | inner[1] >> 4) : inner[1];
+	uint32_t first = htonl(6u << 28 | tos << 20 | (outer->flow & 0xfffff));
+
+	memcpy(ip, &first, sizeof(first));
+	ip->payload_len = htons(length);
+	ip->nexthdr = outer->gue ? IPPROTO_UDP : inner_v6 ? IPPROTO_IPV6 : IPPROTO_IPIP;
+	ip->hop_limit = 64;
+	inet_pton(AF_INET6, outer->source, &ip->saddr);
+	inet_pton(AF_INET6, outer->destination, &ip->daddr);
+	return sizeof(*ip);
+}
+
+/* UDP and GUE in front of the inner packet, which follows at +12 already. */
+static inline void packet_put_gue(uint8_t *udp, const uint8_t *ip, bool outer_v6,
+				  const struct outer *outer, bool inner_v6, size_t length)
+{
+	uint16_t header[6] = { htons(0xc000 | outer->flow >> 18),
+			       htons(6080),
+			       htons(length),
+			       0,
+			       htons(inner_v6 ? IPPROTO_IPV6 : IPPROTO_IPIP),
+			       0 };
+	uint32_t sum = IPPROTO_UDP + length;
+
+	memcpy(udp, header, sizeof(header));
+	if (!outer_v6)
+		return;
+	for (size_t i = 8; i < 40; i += 2)
+		sum += ip[i] << 8 | ip[i + 1];
+	header[3] = packet_checksum(udp, length, sum);
+	if (!header[3])
+		header[3] = 0xffff;
+	memcpy(udp, header, sizeof(header));
+}
+
+/* Wraps the IP packet of a frame; returns the new length of the frame. MACs stay. */
+static inline size_t packet_wrap(uint8_t frame[static FRAME_MAX], size_t length, bool inner_v6,
+				 size_t padding, const struct outer *outer)
+{
+	bool outer_v6 = strchr(outer->destination, ':');
+	size_t room = (outer_v6 ? 40 : 20) + (outer->gue ? 12 : 0);
+	size_t inner_length = length - ETH_HLEN - padding;
+	uint8_t *ip = frame + ETH_HLEN, *inner = ip + room;
+
+	memmove(inner, ip, length - ETH_HLEN);
+	((struct ethhdr *)frame)->h_proto = htons(outer_v6 ? ETH_P_IPV6 : ETH_P_IP);
+	if (outer_v6)
+		packet_put_outer_ipv6(ip, outer, inner, inner_v6, room - 40 + inner_length);
+	else
+		packet_put_outer_ipv4(ip, outer, inner, inner_v6, room - 20 + inner_length);
+	if (outer->gue)
+		packet_put_gue(inner - 12, ip, outer_v6, outer, inner_v6, 12 + inner_length);
+	return length + room;
 }
 
 #endif

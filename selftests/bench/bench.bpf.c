@@ -127,7 +127,7 @@ static __always_inline uint16_t checksum_of(const struct iphdr *ip)
 	return ~sum;
 }
 
-static __always_inline int encapsulate(struct xdp_md *ctx, __be32 backend)
+static __always_inline int wrap_in_ipip(struct xdp_md *ctx, __be32 backend)
 {
 	struct ethhdr *eth;
 	struct iphdr *ip;
@@ -156,7 +156,7 @@ static __always_inline int encapsulate(struct xdp_md *ctx, __be32 backend)
 
 static __noinline int floor_encap(struct xdp_md *ctx)
 {
-	return encapsulate(ctx, be32(0x0a090001));
+	return wrap_in_ipip(ctx, be32(0x0a090001));
 }
 
 /* A minimal balancer without state, as the peers have them: look up, hash, ring, IPIP. */
@@ -207,7 +207,7 @@ static __noinline int minimal(struct xdp_md *ctx)
 		return XDP_PASS;
 	slot = mix(ip->saddr, ip->daddr, *(uint32_t *)tcp) % RING_SLOTS;
 	backend = bpf_map_lookup_elem(&minimal_ring, &slot);
-	return backend ? encapsulate(ctx, *backend) : XDP_DROP;
+	return backend ? wrap_in_ipip(ctx, *backend) : XDP_DROP;
 }
 
 static __noinline int balancer(struct xdp_md *ctx)

@@ -319,9 +319,10 @@ int main(void)
 		return 1;
 	open_options.pin_root_path = fixture_pins;
 	bench = bench_bpf__open_opts(&open_options);
-	/* The kernel adds a flag to device maps, and libbpf 1.1 then takes them for another's. */
-	if (!bench || bpf_map__set_pin_path(bench->maps.devices, NULL) || bench_bpf__load(bench) ||
-	    tables_open(fixture_pins, &tables))
+	if (!bench)
+		fixture_die("can't open the benchmark");
+	fixture_share_devices(bench->maps.devices);
+	if (bench_bpf__load(bench) || tables_open(fixture_pins, &tables))
 		fixture_die("can't load the benchmark");
 	flow_table = calloc(BENCH_FLOWS_MAX, sizeof(*flow_table));
 	publish(tables);

@@ -7,6 +7,7 @@
 #include "../../loader/cmd.h"
 #include "fixture.h"
 #include "packet.h"
+#include "poison.skel.h"
 #include "tap.h"
 
 struct options options;
@@ -19,6 +20,7 @@ struct options options;
 #define TOKEN_OF_7 0x7dbb86edu
 #define TOKEN_OF_9 0x69e35250u
 #define TOKEN_OF_20 0x66b1b906u
+#define TOKEN_OF_40 0x737f4f58u
 #define TOKEN_OF_30 0x5002ea63u
 #define TOKEN_OF_99 0x48494cd6u
 #define TOKEN_OF_7_EPOCH_2 0x9e5d3f45u
@@ -29,7 +31,15 @@ struct options options;
  * 200 is a backend of another service.
  */
 enum { ON_RING = 1, ON_LINK = 7, REDIRECTED = 9, DRAINING = 20, IS_DOWN = 30, ELSEWHERE = 200 };
+
+/* Behind tunnels. */
+enum { IPIP_V4 = 40, GUE_V4 = 41, IPIP_V6 = 42, GUE_V6 = 43 };
 #define NO_BACKEND (-1)
+
+#define TUNNEL_SOURCE "100.64.7.9"
+#define TUNNEL_SOURCE_V6 "2001:db8:64::9"
+#define ADDRESS_OF_42 "fd00:9::42"
+#define ADDRESS_OF_43 "fd00:9::43"
 
 enum { PORT_STAMPS_OFF = 8001, PORT_EMPTY = 8002, PORT_RING_JOINS = 8003, PORT_OTHER = 8004 };
 
@@ -44,6 +54,7 @@ struct row {
 #define SYN .flags = TCP_SYN
 #define ACK .flags = TCP_ACK
 #define BY(why, index) .reason = REASON_##why, .backend = index
+#define STAMPED_FOR(index) ACK, OPTIONS(NOP, NOP, TIMESTAMP(5, STAMP(index, 1)))
 #define TO_THE_HOST(why) .reason = REASON_##why, .backend = NO_BACKEND
 
 /* Each is run over IPv4 and again over IPv6. */
@@ -170,6 +181,23 @@ static const struct row rows[] = {
 	{ "the other service's stamp leads to its backend",
 	  { ACK, .dport = PORT_OTHER, OPTIONS(NOP, NOP, TIMESTAMP(5, STAMP(200, 1))) },
 	  BY(stamp, ELSEWHERE) },
+	{ "IPIP over IPv4", { STAMPED_FOR(IPIP_V4) }, BY(stamp, IPIP_V4) },
+	{ "IPIP over IPv6", { STAMPED_FOR(IPIP_V6) }, BY(stamp, IPIP_V6) },
+	{ "GUE over IPv4", { STAMPED_FOR(GUE_V4) }, BY(stamp, GUE_V4) },
+	{ "GUE over IPv6", { STAMPED_FOR(GUE_V6) }, BY(stamp, GUE_V6) },
+	{ "DSCP, ECN and DF are repeated by IPIP over IPv4",
+	  { STAMPED_FOR(IPIP_V4), .tos = 0xbb, .fragment = 0x4000 },
+	  BY(stamp, IPIP_V4) },
+	{ "DSCP and ECN are repeated by IPIP over IPv6",
+	  { STAMPED_FOR(IPIP_V6), .tos = 0xbb, .fragment = 0x4000 },
+	  BY(stamp, IPIP_V6) },
+	{ "the checksum of GUE over IPv6 covers an odd payload",
+	  { STAMPED_FOR(GUE_V6), .payload = 333, .tos = 0x29 },
+	  BY(stamp, GUE_V6) },
+	{ "padding stays outside of what GUE over IPv6 sums and counts",
+	  { STAMPED_FOR(GUE_V6), .padding = 7 },
+	  BY(stamp, GUE_V6) },
+	{ "a join into a tunnel", { SYN, OPTIONS(MP_JOIN_SYN(TOKEN_OF_40)) }, BY(token, IPIP_V4) },
 	{ "padding behind the IP packet is no part of it",
 	  { SYN, .padding = 6 },
 	  BY(ring_new, ON_RING) },
@@ -189,6 +217,9 @@ static const struct row v4_rows[] = {
 	{ "IPv4 options are stepped over",
 	  { SYN, .ipv4_options = 40, OPTIONS(MP_JOIN_SYN(TOKEN_OF_7)) },
 	  BY(token, ON_LINK) },
+	{ "IPv4 options go through GUE over IPv6",
+	  { STAMPED_FOR(GUE_V6), .ipv4_options = 8, .payload = 11 },
+	  BY(stamp, GUE_V6) },
 	{ "another address is the host's",
 	  { SYN, .destination = "192.0.2.2" },
 	  TO_THE_HOST(not_service) },
@@ -208,7 +239,7 @@ static const struct row v6_rows[] = {
 /* The fixture: a namespace with two ways out, and a configuration. */
 
 static struct tables *tables;
-static int program;
+static int program, poisoned; /* the balancer, and the same with dirty headroom */
 
 static struct config_service *add_service(struct config *config, bool v6, uint16_t port)
 {
@@ -222,6 +253,8 @@ static struct config_service *add_service(struct config *config, bool v6, uint16
 	service->weight[REDIRECTED] = 1;
 	service->weight[DRAINING] = 101;
 	service->weight[IS_DOWN] = 101;
+	for (int index = IPIP_V4; index <= GUE_V6; index++)
+		service->weight[index] = 1;
 	return service;
 }
 
@@ -240,6 +273,21 @@ static void add_services(struct config *config, bool v6)
 	service->weight[ELSEWHERE] = 101;
 }
 
+static void add_tunnels(struct config *config)
+{
+	struct config_backend *backends = config->backends;
+
+	prefix_parse(TUNNEL_SOURCE, &config->tunnel_source);
+	prefix_parse(TUNNEL_SOURCE_V6, &config->tunnel_source_v6);
+	for (int index = IPIP_V4; index <= GUE_V6; index++) {
+		fixture_backend(config, index, false, BACKEND_UP);
+		backends[index].forward =
+			index == GUE_V4 || index == GUE_V6 ? FORWARD_GUE : FORWARD_IPIP;
+	}
+	address_parse(ADDRESS_OF_42, &backends[IPIP_V6].address);
+	address_parse(ADDRESS_OF_43, &backends[GUE_V6].address);
+}
+
 static struct config *make_config(void)
 {
 	struct config *config = config_new();
@@ -251,9 +299,23 @@ static struct config *make_config(void)
 	fixture_backend(config, DRAINING, false, BACKEND_DRAIN);
 	fixture_backend(config, IS_DOWN, false, BACKEND_DOWN);
 	fixture_backend(config, ELSEWHERE, false, BACKEND_UP);
+	add_tunnels(config);
 	add_services(config, false);
 	add_services(config, true);
 	return config;
+}
+
+static int load_poisoned(void)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, open_options, .pin_root_path = fixture_pins);
+	struct poison_bpf *skeleton = poison_bpf__open_opts(&open_options);
+
+	if (!skeleton)
+		fixture_die("can't open the program that poisons");
+	fixture_share_devices(skeleton->maps.devices);
+	if (poison_bpf__load(skeleton))
+		fixture_die("can't load the program that poisons");
+	return bpf_program__fd(skeleton->progs.lb_poisoned);
 }
 
 static void set_up(void)
@@ -271,6 +333,7 @@ static void set_up(void)
 	program = bpf_obj_get(path);
 	if (program < 0)
 		fixture_die("can't open the program");
+	poisoned = load_poisoned();
 	config_free(config);
 }
 
@@ -280,14 +343,46 @@ static void tear_down(void)
 	cmd_unload(&(struct words){});
 }
 
+/* Written anew after docs, as every peer would have to: the balancer's spreading of flows. */
+static uint32_t flow_of(const struct segment *s)
+{
+	uint32_t words[4], mix;
+
+	if (s->v6)
+		inet_pton(AF_INET6, CLIENT_V6, words);
+	else
+		memcpy(words, (uint32_t[]){ 0, 0, 0, inet_addr(CLIENT_V4) }, sizeof(words));
+	mix = words[3] ^ words[1] ^ (htons(CLIENT_PORT) << 16 | htons(SERVICE_PORT));
+	mix *= 0x9e3779b1;
+	return mix ^ mix >> 15;
+}
+
+static size_t expect_tunnel(const struct row *row, const struct segment *segment, uint8_t *frame,
+			    size_t length)
+{
+	static const struct outer outers[] = {
+		[IPIP_V4] = { false, TUNNEL_SOURCE, "10.9.0.40" },
+		[GUE_V4] = { true, TUNNEL_SOURCE, "10.9.0.41" },
+		[IPIP_V6] = { false, TUNNEL_SOURCE_V6, ADDRESS_OF_42 },
+		[GUE_V6] = { true, TUNNEL_SOURCE_V6, ADDRESS_OF_43 },
+	};
+	struct outer outer = outers[row->backend];
+
+	outer.flow = flow_of(segment);
+	return packet_wrap(frame, length, segment->v6, segment->padding, &outer);
+}
+
 /* What the row says must come out of the frame that went in. */
-static uint32_t expect(const struct row *row, uint8_t *frame)
+static uint32_t expect(const struct row *row, const struct segment *segment, uint8_t *frame,
+		       size_t *length)
 {
 	static const uint8_t mac_lo[6], mac_out[6] = { 2, 0, 0, 0, 0, 0xcc };
 	struct ethhdr *eth = (struct ethhdr *)frame;
 
 	if (row->backend == NO_BACKEND)
 		return row->reason == REASON_no_backend ? XDP_DROP : XDP_PASS;
+	if (row->backend >= IPIP_V4 && row->backend <= GUE_V6)
+		*length = expect_tunnel(row, segment, frame, *length);
 	fixture_lladdr(row->backend, eth->h_dest);
 	memcpy(eth->h_source, row->backend == REDIRECTED ? mac_out : mac_lo, ETH_ALEN);
 	return row->backend == REDIRECTED ? XDP_REDIRECT : XDP_TX;
@@ -332,33 +427,47 @@ static bool check_counters(const struct row *row, const uint64_t *before, const 
 	return false;
 }
 
-static void run_row(const struct row *row, bool v6)
+/* One run of one program; want: the frame that must come out. */
+static bool run_program(int program, const struct row *row, const uint8_t *in, size_t in_length,
+			const uint8_t *want, size_t want_length, uint32_t verdict)
 {
-	uint8_t in[FRAME_MAX], want[FRAME_MAX], out[FRAME_MAX];
-	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = in, .data_out = out,
-		    .data_size_out = sizeof(out));
-	struct segment segment = row->in;
+	uint8_t out[FRAME_MAX];
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = in, .data_size_in = in_length,
+		    .data_out = out, .data_size_out = sizeof(out));
 	uint64_t *before, *after;
-	uint32_t verdict;
 	bool good;
 
-	segment.v6 = v6;
-	run.data_size_in = packet_build(in, &segment);
-	if (row->truncate)
-		run.data_size_in = row->truncate + (v6 && row->truncate > ETH_HLEN + 20 ? 20 : 0);
-	memcpy(want, in, sizeof(want));
-	verdict = expect(row, want);
 	tables_counters(tables, &before);
 	if (bpf_prog_test_run_opts(program, &run))
 		fixture_die("BPF_PROG_TEST_RUN");
 	tables_counters(tables, &after);
-	good = check_frame(want, run.data_size_in, out, run.data_size_out);
+	good = check_frame(want, want_length, out, run.data_size_out);
 	good &= check_counters(row, before, after);
 	if (run.retval != verdict)
 		diag("verdict %u, not %u", run.retval, verdict);
-	ok(good && run.retval == verdict, "IPv%d: %s", v6 ? 6 : 4, row->sentence);
 	free(before);
 	free(after);
+	return good && run.retval == verdict;
+}
+
+static void run_row(const struct row *row, bool v6)
+{
+	uint8_t in[FRAME_MAX], want[FRAME_MAX];
+	struct segment segment = row->in;
+	size_t in_length, want_length;
+	uint32_t verdict;
+	bool good;
+
+	segment.v6 = v6;
+	in_length = packet_build(in, &segment);
+	if (row->truncate)
+		in_length = row->truncate + (v6 && row->truncate > ETH_HLEN + 20 ? 20 : 0);
+	want_length = in_length;
+	memcpy(want, in, sizeof(want));
+	verdict = expect(row, &segment, want, &want_length);
+	good = run_program(program, row, in, in_length, want, want_length, verdict);
+	good &= run_program(poisoned, row, in, in_length, want, want_length, verdict);
+	ok(good, "IPv%d: %s", v6 ? 6 : 4, row->sentence);
 }
 
 #define RUN_ROWS(rows, v6) \

@@ -54,12 +54,22 @@ static const struct {
 	  "off,\n"
 	  "     backends: [{index: 0, address: \"2001:db8::2\", lladdr: \"02:00:00:00:00:0B\",\n"
 	  "                 forward: l2, state: drain, weight: 65534},\n"
-	  "                {index: 255, lladdr: 02:00:00:00:00:0c, state: down, weight: 0}]}\n",
+	  "                {index: 255, address: 10.0.0.255, lladdr: 02:00:00:00:00:0c, state: "
+	  "down, weight: 0}]}\n",
 	  "index-bits 8 ring-seed 0 epoch 0 strict-clock off\n"
 	  "backend 0 2001:db8::2 02:00:00:00:00:0b 1\n"
-	  "backend 255 :: 02:00:00:00:00:0c 2\n"
+	  "backend 255 10.0.0.255 02:00:00:00:00:0c 2\n"
 	  "service 2001:db8::1 1 joins 1 stamps 0 0*65534 255*0\n"
 	  "service 2001:db8::1 65535 joins 1 stamps 0 0*65534 255*0\n" },
+	{ "tunnels, and their sources",
+	  "cluster: {tunnel-source: 100.64.0.0/24, tunnel-source-v6: "
+	  "\"2001:db8:64::/96\"}\n" SHORT_SERVICE "    joins: ring\n    backends:\n"
+	  "      - {index: 1, address: 10.0.0.1, forward: ipip}\n"
+	  "      - {index: 2, address: \"2001:db8::2\", forward: gue}\n",
+	  "index-bits 8 ring-seed 0 epoch 0 strict-clock off\n"
+	  "tunnel-source 100.64.0.0/24\ntunnel-source-v6 2001:db8:64::/96\n"
+	  "backend 1 10.0.0.1 - 0 ipip\nbackend 2 2001:db8::2 - 0 gue\n"
+	  "service 192.0.2.1 443 joins 1 stamps 1 1*100 2*100\n" },
 	{ "a later service gives only an index and a weight",
 	  TWO_SERVICES "      - {index: 1, weight: 50}\n",
 	  "index-bits 8 ring-seed 0 epoch 0 strict-clock off\n"
@@ -148,11 +158,22 @@ static const struct refusal bad[] = {
 	  "t.yaml:1:9: cluster must be a mapping of keys to values" },
 	{ "an unknown key of the cluster", "cluster:\n  index_bits: 8\n",
 	  "t.yaml:2:3: unknown key 'index_bits'; cluster has index-bits, ring-seed, epoch, "
-	  "secrets and strict-clock" },
-	{ "a tunnel source", "cluster: {tunnel-source: 100.64.0.0/24}\n",
-	  "t.yaml:1:11: tunnel-source is not built yet; leave it out" },
-	{ "an IPv6 tunnel source", "cluster: {tunnel-source-v6: \"2001:db8::/64\"}\n",
-	  "t.yaml:1:11: tunnel-source-v6 is not built yet; leave it out" },
+	  "secrets, strict-clock, tunnel-source and tunnel-source-v6" },
+	{ "a tunnel source with host bits", "cluster: {tunnel-source: 100.64.0.1/24}\n",
+	  "t.yaml:1:26: tunnel-source must be an IPv4 prefix such as 100.64.0.0/24, not "
+	  "'100.64.0.1/24'" },
+	{ "a tunnel source of the other family", "cluster: {tunnel-source: \"2001:db8::/64\"}\n",
+	  "t.yaml:1:26: tunnel-source must be an IPv4 prefix such as 100.64.0.0/24, not "
+	  "'2001:db8::/64'" },
+	{ "a tunnel source of 33 bits", "cluster: {tunnel-source: 100.64.0.0/33}\n",
+	  "t.yaml:1:26: tunnel-source must be an IPv4 prefix such as 100.64.0.0/24, not "
+	  "'100.64.0.0/33'" },
+	{ "a tunnel source whose length is missing", "cluster: {tunnel-source: 100.64.0.0/}\n",
+	  "t.yaml:1:26: tunnel-source must be an IPv4 prefix such as 100.64.0.0/24, not "
+	  "'100.64.0.0/'" },
+	{ "an IPv6 tunnel source of no bits", "cluster: {tunnel-source-v6: \"::/0\"}\n",
+	  "t.yaml:1:29: tunnel-source-v6 must be an IPv6 prefix such as 2001:db8:64::/96, not "
+	  "'::/0'" },
 	{ "too few index bits", "cluster:\n  index-bits: 3\n",
 	  "t.yaml:2:15: index-bits must be a number from 4 to 12, not '3'" },
 	{ "too many index bits", "cluster:\n  index-bits: 13\n",
@@ -303,8 +324,8 @@ static const struct refusal bad[] = {
 	  "t.yaml:7:29: 239.1.1.1 is not a unicast address" },
 	{ "a backend at the loopback address", SERVICE "      - {index: 2, address: 127.0.0.1}\n",
 	  "t.yaml:7:29: 127.0.0.1 is not a unicast address" },
-	{ "a backend with neither address nor lladdr", SERVICE "      - {index: 2, weight: 3}\n",
-	  "t.yaml:7:9: backend 2 has neither an address nor an lladdr" },
+	{ "a backend without an address", SERVICE "      - {index: 2, weight: 3}\n",
+	  "t.yaml:7:9: backend 2 has no address" },
 	{ "two backends at one address", SERVICE "      - {index: 2, address: 10.0.0.11}\n",
 	  "t.yaml:7:29: backends 1 and 2 have the same address 10.0.0.11" },
 	{ "two addresses for one index", TWO_SERVICES "      - {index: 1, address: 10.0.0.12}\n",
@@ -323,16 +344,26 @@ static const struct refusal bad[] = {
 	  "t.yaml:7:28: lladdr must look like 02:00:00:00:00:0b, not '02-00-00-00-00-0b'" },
 	{ "an lladdr of five bytes", SERVICE "      - {index: 2, lladdr: 02:00:00:00:00}\n",
 	  "t.yaml:7:28: lladdr must look like 02:00:00:00:00:0b, not '02:00:00:00:00'" },
-	{ "an lladdr for many devices", SERVICE "      - {index: 2, lladdr: 01:00:5e:00:00:01}\n",
-	  "t.yaml:7:9: backend 2: its lladdr is not that of one device" },
-	{ "an lladdr of zeroes", SERVICE "      - {index: 2, lladdr: 00:00:00:00:00:00}\n",
-	  "t.yaml:7:9: backend 2: its lladdr is not that of one device" },
-	{ "forward ipip", SERVICE "      - {index: 2, forward: ipip}\n",
-	  "t.yaml:7:29: forward 'ipip' is not built yet; use l2" },
-	{ "forward gue", SERVICE "      - {index: 2, forward: gue}\n",
-	  "t.yaml:7:29: forward 'gue' is not built yet; use l2" },
+	{ "an lladdr for many devices",
+	  SERVICE "      - {index: 2, address: 10.0.0.2, lladdr: 01:00:5e:00:00:01}\n",
+	  "t.yaml:7:29: backend 2: its lladdr is not that of one device" },
+	{ "an lladdr of zeroes",
+	  SERVICE "      - {index: 2, address: 10.0.0.2, lladdr: 00:00:00:00:00:00}\n",
+	  "t.yaml:7:29: backend 2: its lladdr is not that of one device" },
+	{ "forward ipip without a tunnel source",
+	  SERVICE "      - {index: 2, address: 10.0.0.2, forward: ipip}\n",
+	  "t.yaml:7:29: backend 2 is reached by a tunnel, which needs tunnel-source" },
+	{ "forward gue over IPv6 without an IPv6 tunnel source",
+	  "cluster: {tunnel-source: 100.64.0.0/24}\n" SHORT_SERVICE
+	  "    joins: ring\n    backends: [{index: 2, address: \"2001:db8::2\", forward: gue}]\n",
+	  "t.yaml:6:36: backend 2 is reached by a tunnel, which needs tunnel-source-v6" },
+	{ "two ways to forward to one index",
+	  TWO_SERVICES "      - {index: 1, forward: l2}\n"
+		       "  - address: 192.0.2.3\n    ports: [1]\n    backends:\n"
+		       "      - {index: 1, forward: ipip}\n",
+	  "t.yaml:15:29: backend 1 has another forward here than at line 11" },
 	{ "forward by pigeon", SERVICE "      - {index: 2, forward: pigeon}\n",
-	  "t.yaml:7:29: forward must be l2, not 'pigeon'" },
+	  "t.yaml:7:29: forward must be l2, ipip or gue, not 'pigeon'" },
 	{ "a state that is none", SERVICE "      - {index: 2, state: off}\n",
 	  "t.yaml:7:27: state must be up, drain or down, not 'off'" },
 	{ "a weight that maps cannot hold", SERVICE "      - {index: 2, weight: 65535}\n",
@@ -359,12 +390,13 @@ static const struct refusal unreadable[] = {
 
 static void print_backend(FILE *out, uint32_t index, const struct config_backend *backend)
 {
+	static const char *const forwards[] = { "", " ipip", " gue" };
 	char lladdr[LLADDR_TEXT_MAX] = "-";
 
 	if (backend->lladdr_given)
 		lladdr_print(backend->lladdr, lladdr);
-	fprintf(out, "backend %u %s %s %d\n", index, address_print(&backend->address).text, lladdr,
-		backend->state);
+	fprintf(out, "backend %u %s %s %d%s\n", index, address_print(&backend->address).text,
+		lladdr, backend->state, forwards[backend->forward]);
 }
 
 static void print_service(FILE *out, const struct config_service *service)
@@ -377,11 +409,20 @@ static void print_service(FILE *out, const struct config_service *service)
 	fputc('\n', out);
 }
 
+static void print_prefix(FILE *out, const char *key, const struct prefix *prefix)
+{
+	if (prefix->length)
+		fprintf(out, "%s %s/%u\n", key, address_print(&prefix->address).text,
+			prefix->length);
+}
+
 static void print_config(FILE *out, const struct config *config)
 {
 	fprintf(out, "index-bits %u ring-seed %llu epoch %u strict-clock %s\n", config->index_bits,
 		(unsigned long long)config->ring_seed, config->epoch,
 		config->strict_clock ? "on" : "off");
+	print_prefix(out, "tunnel-source", &config->tunnel_source);
+	print_prefix(out, "tunnel-source-v6", &config->tunnel_source_v6);
 	for (int epoch = 0; epoch < TOKEN_EPOCHS; epoch++) {
 		const struct config_secret *secret = &config->secrets[epoch];
 

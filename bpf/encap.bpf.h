@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Encapsulation: IPIP in all four family combinations (RFC 2003, 2473, 4213), and GUE. */
+#ifndef ENCAP_BPF_H
+#define ENCAP_BPF_H
+
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/udp.h>
+
+#include "csum.bpf.h"
+#include "maps.bpf.h"
+
+#define OUTER_TTL 64
+#define IPV4_DF 0x4000
+#define GUE_PORT 6080
+#define GUE_SOURCE_PORTS 0xc000 /* 49152 to 65535, by flow */
+#define FLOW_LABEL_MASK 0xfffff
+
+/* Version 0, no options, no flags (draft-ietf-intarea-gue section 3). */
+struct gue {
+	uint8_t version_length;
+	uint8_t protocol;
+	__be16 flags;
+};
+
+#define GUE_ROOM (sizeof(struct udphdr) + sizeof(struct gue))
+
+/* What the outer headers say of the inner packet. */
+struct inner {
+	uint32_t length;   /* of the IP packet; what follows it in the frame is padding */
+	uint32_t sum;      /* of its 16-bit words, if its own checksums are right */
+	uint32_t flow;     /* spread over 32 bits; both directions need not agree */
+	uint16_t id;       /* IPv4 only */
+	uint16_t fragment; /* IPV4_DF or 0 */
+	uint8_t tos;       /* DSCP and ECN, which the outer header repeats (RFC 6040) */
+	uint8_t protocol;  /* IPPROTO_IPIP or IPPROTO_IPV6 */
+};
+
+static __always_inline uint32_t flow_of(const struct packet *pkt)
+{
+	uint32_t ports = (uint32_t)pkt->sport << 16 | pkt->dport;
+	uint32_t mix = (pkt->saddr.words[3] ^ pkt->saddr.words[1] ^ ports) * 0x9e3779b1;
+
+	return mix ^ mix >> 15;
+}
+
+/* A TCP segment with a right checksum sums to the complement of its pseudo-header. */
+static __always_inline uint32_t sum_segment(const struct packet *pkt, uint32_t length)
+{
+	uint32_t pseudo = IPPROTO_TCP + length;
+
+	for (int i = pkt->is_v6 ? 0 : 3; i < 4; i++) {
+		pseudo = csum_add_word(pseudo, pkt->saddr.words[i]);
+		pseudo = csum_add_word(pseudo, pkt->daddr.words[i]);
+	}
+	return (uint16_t)~csum_fold(pseudo);
+}
+
+/* An IPv4 header sums to 0xffff, which is nothing. */
+static __always_inline bool look_at_ipv4(struct xdp_md *ctx, const struct packet *pkt,
+					 struct inner *inner)
+{
+	struct iphdr *ip = packet_start(ctx) + ETH_HLEN;
+
+	if ((void *)(ip + 1) > packet_end(ctx))
+		return false;
+	inner->length = bpf_ntohs(ip->tot_len);
+	inner->sum = sum_segment(pkt, inner->length - ip->ihl * 4);
+	inner->id = bpf_ntohs(ip->id);
+	inner->fragment = bpf_ntohs(ip->frag_off) & IPV4_DF;
+	inner->tos = ip->tos;
+	inner->protocol = IPPROTO_IPIP;
+	return true;
+}
+
+static __always_inline bool look_at_ipv6(struct xdp_md *ctx, const struct packet *pkt,
+					 struct inner *inner)
+{
+	struct ipv6hdr *ip = packet_start(ctx) + ETH_HLEN;
+	uint32_t first;
+
+	if ((void *)(ip + 1) > packet_end(ctx))
+		return false;
+	first = bpf_ntohl(*(__be32 *)ip);
+	inner->length = sizeof(*ip) + bpf_ntohs(ip->payload_len);
+	inner->sum = sum_segment(pkt, bpf_ntohs(ip->payload_len));
+	for (uint32_t i = 0; i < sizeof(*ip) / 4; i++)
+		inner->sum = csum_add_word(inner->sum, ((__be32 *)ip)[i]);
+	inner->id = 0;
+	inner->fragment = IPV4_DF;
+	inner->tos = first >> 20;
+	inner->protocol = IPPROTO_IPV6;
+	return true;
+}
+
+static __always_inline bool look_at_inner(struct xdp_md *ctx, const struct packet *pkt,
+					  struct inner *inner)
+{
+	inner->flow = flow_of(pkt);
+	return pkt->is_v6 ? look_at_ipv6(ctx, pkt, inner) : look_at_ipv4(ctx, pkt, inner);
+}
+
+static __always_inline void write_ethernet(struct ethhdr *eth, const struct backend *backend,
+					   uint16_t protocol)
+{
+	__builtin_memcpy(eth->h_dest, backend->eth_dst, ETH_ALEN);
+	__builtin_memcpy(eth->h_source, backend->eth_src, ETH_ALEN);
+	eth->h_proto = be16(protocol);
+}
+
+/* length: of everything behind the outer IP header. */
+static __always_inline void write_ipv4(struct iphdr *ip, const struct cluster *cluster,
+				       const struct backend *backend, const struct inner *inner,
+				       uint8_t protocol, uint32_t length)
+{
+	uint32_t sum = 0;
+
+	*ip = (struct iphdr){
+		.version = 4,
+		.ihl = sizeof(*ip) / 4,
+		.tos = inner->tos,
+		.tot_len = be16(sizeof(*ip) + length),
+		.id = be16(inner->id),
+		.frag_off = be16(inner->fragment),
+		.ttl = OUTER_TTL,
+		.protocol = protocol,
+		.saddr = cluster->tunnel_source.words[3] |
+			 (be32(inner->flow) & cluster->tunnel_hosts),
+		.daddr = backend->address.words[3],
+	};
+	for (uint32_t i = 0; i < sizeof(*ip) / 4; i++)
+		sum = csum_add_word(sum, ((__be32 *)ip)[i]);
+	ip->check = be16(~csum_fold(sum));
+}
+
+static __always_inline void write_ipv6(struct ipv6hdr *ip, const struct cluster *cluster,
+				       const struct backend *backend, const struct inner *inner,
+				       uint8_t protocol, uint32_t length)
+{
+	struct address source = cluster->tunnel_source_v6;
+
+	source.words[3] |= be32(inner->flow) & cluster->tunnel_hosts_v6;
+	*(__be32 *)ip = be32(6 << 28 | inner->tos << 20 | (inner->flow & FLOW_LABEL_MASK));
+	ip->payload_len = be16(length);
+	ip->nexthdr = protocol;
+	ip->hop_limit = OUTER_TTL;
+	__builtin_memcpy(&ip->saddr, &source, sizeof(ip->saddr));
+	__builtin_memcpy(&ip->daddr, &backend->address, sizeof(ip->daddr));
+}
+
+/* Over IPv4 a UDP checksum of 0 means none, and IPIP has none either. */
+static __always_inline void write_gue(struct udphdr *udp, const struct inner *inner)
+{
+	struct gue *gue = (struct gue *)(udp + 1);
+
+	*udp = (struct udphdr){
+		.source = be16(GUE_SOURCE_PORTS | inner->flow >> 18),
+		.dest = be16(GUE_PORT),
+		.len = be16(GUE_ROOM + inner->length),
+	};
+	*gue = (struct gue){ .protocol = inner->protocol };
+}
+
+/* Over IPv6 it must be there (RFC 8200 section 8.1), and the inner sum is known unread. */
+static __always_inline void sum_gue(const struct ipv6hdr *ip, struct udphdr *udp,
+				    const struct inner *inner)
+{
+	const struct gue *gue = (struct gue *)(udp + 1);
+	uint32_t sum = inner->sum + IPPROTO_UDP + bpf_ntohs(udp->len);
+
+	for (int i = 0; i < 4; i++) {
+		sum = csum_add_word(sum, ip->saddr.in6_u.u6_addr32[i]);
+		sum = csum_add_word(sum, ip->daddr.in6_u.u6_addr32[i]);
+	}
+	sum += bpf_ntohs(udp->source) + bpf_ntohs(udp->dest) + bpf_ntohs(udp->len) + gue->protocol;
+	sum = (uint16_t)~csum_fold(sum);
+	udp->check = be16(sum ? sum : 0xffff);
+}
+
+static __always_inline enum reason encap_in_ipv4(struct xdp_md *ctx, const struct cluster *cluster,
+						 const struct backend *backend,
+						 const struct inner *inner)
+{
+	bool is_gue = backend->forward == FORWARD_GUE;
+	uint32_t room = is_gue ? GUE_ROOM : 0;
+	struct ethhdr *eth;
+	struct iphdr *ip;
+
+	if (bpf_xdp_adjust_head(ctx, -(int)(sizeof(*ip) + room)))
+		return REASON_no_headroom;
+	eth = packet_start(ctx);
+	ip = (struct iphdr *)(eth + 1);
+	if ((void *)(ip + 1) + GUE_ROOM > packet_end(ctx))
+		return REASON_no_headroom; /* never; for the verifier */
+	write_ethernet(eth, backend, ETH_P_IP);
+	write_ipv4(ip, cluster, backend, inner, is_gue ? IPPROTO_UDP : inner->protocol,
+		   inner->length + room);
+	if (is_gue)
+		write_gue((struct udphdr *)(ip + 1), inner);
+	return REASON_go_on;
+}
+
+static __always_inline enum reason encap_in_ipv6(struct xdp_md *ctx, const struct cluster *cluster,
+						 const struct backend *backend,
+						 const struct inner *inner)
+{
+	bool is_gue = backend->forward == FORWARD_GUE;
+	uint32_t room = is_gue ? GUE_ROOM : 0;
+	struct ethhdr *eth;
+	struct ipv6hdr *ip;
+
+	if (bpf_xdp_adjust_head(ctx, -(int)(sizeof(*ip) + room)))
+		return REASON_no_headroom;
+	eth = packet_start(ctx);
+	ip = (struct ipv6hdr *)(eth + 1);
+	if ((void *)(ip + 1) + GUE_ROOM > packet_end(ctx))
+		return REASON_no_headroom; /* never; for the verifier */
+	write_ethernet(eth, backend, ETH_P_IPV6);
+	write_ipv6(ip, cluster, backend, inner, is_gue ? IPPROTO_UDP : inner->protocol,
+		   inner->length + room);
+	if (is_gue) {
+		write_gue((struct udphdr *)(ip + 1), inner);
+		sum_gue(ip, (struct udphdr *)(ip + 1), inner);
+	}
+	return REASON_go_on;
+}
+
+static __always_inline enum reason encapsulate(struct xdp_md *ctx, const struct packet *pkt,
+					       const struct cluster *cluster,
+					       const struct backend *backend)
+{
+	struct inner inner;
+
+	if (!look_at_inner(ctx, pkt, &inner))
+		return REASON_malformed;
+	if (backend->address_is_v6)
+		return encap_in_ipv6(ctx, cluster, backend, &inner);
+	return encap_in_ipv4(ctx, cluster, backend, &inner);
+}
+
+#endif
