@@ -27,8 +27,32 @@ static __always_inline const struct service *find_service(const struct packet *p
 	return NULL;
 }
 
+/*
+ * The SYN of Linux: MSS, SACK permitted, timestamps, NOP, window scale in 20 bytes, then
+ * MP_JOIN, MP_CAPABLE or nothing. CLUE_NONE: it is not one of those, and the walk must tell.
+ */
+static __always_inline enum clue classify_linux_syn(struct xdp_md *ctx, struct packet *pkt)
+{
+	__be32 *word = packet_start(ctx) + pkt->tcp + TCP_HEADER_MIN;
+
+	if (pkt->options < 20 || (void *)(word + 5) > packet_end(ctx) ||
+	    (word[0] & be32(0xffff0000)) != be32(0x02040000) || word[1] != be32(0x0402080a) ||
+	    (word[4] & be32(0xffffff00)) != be32(0x01030300))
+		return CLUE_NONE;
+	if (pkt->options == 20)
+		return CLUE_NEW;
+	if (pkt->options == 24 && (void *)(word + 6) <= packet_end(ctx) &&
+	    (word[5] & be32(0xfffff000)) == be32(0x1e040000))
+		return CLUE_NEW;
+	if (pkt->options != 32 || (void *)(word + 8) > packet_end(ctx) ||
+	    (word[5] & be32(0xfffff000)) != be32(0x1e0c1000))
+		return CLUE_NONE;
+	pkt->value = bpf_ntohl(word[6]);
+	return CLUE_JOIN;
+}
+
 /* MP_CAPABLE beside MP_JOIN: the kernel heeds neither. */
-static __always_inline enum clue classify_syn(struct xdp_md *ctx, struct packet *pkt)
+static __always_inline enum clue walk_syn(struct xdp_md *ctx, struct packet *pkt)
 {
 	struct tcpopt_walk walk = { .at = pkt->tcp + TCP_HEADER_MIN };
 
@@ -70,6 +94,13 @@ static __always_inline enum clue classify_ack(struct xdp_md *ctx, struct packet 
 		return pkt->value ? CLUE_STAMP : CLUE_NONE;
 	}
 	return classify_options(ctx, pkt);
+}
+
+static __always_inline enum clue classify_syn(struct xdp_md *ctx, struct packet *pkt)
+{
+	enum clue clue = classify_linux_syn(ctx, pkt);
+
+	return clue ? clue : walk_syn(ctx, pkt);
 }
 
 static __always_inline enum clue find_clue(struct xdp_md *ctx, struct packet *pkt)

@@ -18,8 +18,8 @@ struct tcpopt_walk {
 	uint8_t malformed;
 };
 
-/* The shortest option that we look for has 10 bytes: 30 steps of padding, and one more. */
-#define TCPOPT_STEPS (TCP_OPTIONS_MAX - TCPOLEN_TIMESTAMP + 1)
+/* Each step moves on by a byte at least. */
+#define TCPOPT_STEPS TCP_OPTIONS_MAX
 
 /* No header ends so far into a frame; the verifier wants to be told. */
 #define TCPOPT_END_MAX 0x3fff
@@ -66,6 +66,9 @@ tcpopt_step(const uint8_t *data, const uint8_t *data_end, struct tcpopt_walk *wa
 		return TCPOPT_WALK_ENDS;
 	if (option[0] == TCPOPT_NOP) {
 		walk->at = at + 1;
+		if (at + 4 <= walk->end && option + 4 <= data_end && option[1] == TCPOPT_NOP &&
+		    option[2] == TCPOPT_NOP && option[3] == TCPOPT_NOP)
+			walk->at = at + 4;
 		return TCPOPT_WALK_ON;
 	}
 	if (at + 2 > walk->end || option + 2 > data_end)
