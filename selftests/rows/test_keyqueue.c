@@ -78,7 +78,7 @@ static void set_up(void)
 		die("no network namespace or no directory for pins");
 	atexit(tear_down);
 	set_up_network();
-	if (programs_load(pin_dir) || server_maps_open(pin_dir, &maps))
+	if (programs_load(pin_dir) || server_maps_open_new(pin_dir, &maps))
 		die("the server side does not load");
 	server_maps_state(maps)->abi = SERVER_ABI;
 	server_maps_state(maps)->replacing = 1;
