@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A balancer, server sides, servers and a client at work in a topology."""
+
+import collections
+import json
+import os
+import re
+import subprocess
+import sys
+
+from counters import counters, nonzero, subflows
+from topology import BPFFS, BUILD, CLIENT, PEER, PORT, SERVERS, SERVICES, Failure, mac, wait_until
+
+PYTHON = (sys.executable, "-B", PEER)
+# The lowest, the highest (which has the lowest as its upper neighbour), and two between.
+INDICES = {"s1": 0, "s2": 255, "s3": 128, "s4": 64}
+JOIN_FAILURES = ("MPTcpExtMPJoinNoTokenFound", "MPTcpExtMPJoinAckHMacFailure",
+                 "MPTcpExtMPJoinSynAckHMacFailure", "MPTcpExtMPJoinRejected")
+RESETS = ("TcpOutRsts", "TcpEstabResets", "MPTcpExtMPRstTx", "MPTcpExtMPRstRx",
+          "MPTcpExtMPFastcloseTx", "MPTcpExtMPFastcloseRx")
+
+
+class Command:
+    """build/mptcp-lb in a namespace, with a pin directory of its own."""
+
+    def __init__(self, space, config):
+        self.space = space
+        self.pins = os.path.join(BPFFS, space.full_name)
+        self.config = config
+        self.argv = (os.path.join(BUILD, "mptcp-lb"), "-p", self.pins, "-c", config)
+
+    def __call__(self, words, **options):
+        return self.space.run(*self.argv, *words.split(), **options)
+
+    def json(self, words):
+        return json.loads(self(words + " -j"))
+
+
+class Client:
+    """peer.py's client; the methods return a report of each connection."""
+
+    def __init__(self, space):
+        self.peer = space.start(*PYTHON, "client", stdin=subprocess.PIPE,
+                                stdout=subprocess.PIPE)
+
+    def ask(self, **orders):
+        self.peer.stdin.write(json.dumps(orders) + "\n")
+        self.peer.stdin.flush()
+        answer = self.peer.stdout.readline()
+        if not answer:
+            raise Failure("the client's program died")
+        return json.loads(answer)
+
+    def open(self, count, family, **more):
+        orders = {"address": SERVICES[family], "port": PORT, "chunk": 1000, "pace_s": 0.1}
+        opened = self.ask(do="open", count=count, **{**orders, **more})
+        for connection in opened:
+            if connection["error"]:
+                raise Failure(f"a connection could not be opened: {connection}")
+        return opened
+
+    def report(self):
+        return self.ask(do="report")
+
+    def hold(self):
+        return self.ask(do="hold")
+
+    def flow(self):
+        return self.ask(do="flow")
+
+    def forget(self):
+        return self.ask(do="forget")
+
+    def finish(self, patience_s=60):
+        """Ends all connections, and fails unless each got and gave what it should."""
+        ended = self.ask(do="finish", patience_s=patience_s)
+        self.forget()
+        bad = [c for c in ended if not c["finished"] or not c["equal"] or c["error"]]
+        if bad:
+            raise Failure(f"{len(bad)} of {len(ended)} connections did not end well, "
+                          f"such as {bad[0]}")
+        return ended
+
+    def progress(self, size=3000, deadline_s=60):
+        """Waits until each connection has got that many bytes more."""
+        before = [c["received"] for c in self.report()]
+
+        def all_went_on():
+            now = self.report()
+            broken = [c for c in now if c["error"]]
+            if broken:
+                raise Failure(f"{len(broken)} of {len(now)} connections broke, such as "
+                              f"{broken[0]}")
+            return all(c["received"] >= b + size for c, b in zip(now, before))
+
+        wait_until("data on every connection", all_went_on, deadline_s)
+
+
+class Cluster:
+    def __init__(self, net, indices=None):
+        self.net = net
+        self.indices = indices or INDICES
+        self.config = os.path.join(net.dir, "balancer.yaml")
+        self.servers_config = os.path.join(net.dir, "servers.yaml")
+        self.secret = os.path.join(net.dir, "secret.0")
+        with open(self.secret, "w", opener=lambda p, f: os.open(p, f, 0o600)) as file:
+            file.write(os.urandom(16).hex() + "\n")
+        self.lb = Command(net["lb"], self.config)
+        self.sides = {name: Command(net[name], self.servers_config) for name in SERVERS}
+        self.daemons = {}
+        self.client = None
+
+    def backend(self, name):
+        """The address and link-layer address that the balancer sends to."""
+        number = SERVERS.index(name) + 1
+        if self.net.behind and name == "s3":
+            return f"10.9.0.{10 + number}", mac(0x19)
+        return f"10.0.0.{10 + number}", mac(0x10 + number)
+
+    def write_config(self, path, members, stamps="on"):
+        lines = ["cluster:", "  index-bits: 8", "  epoch: 0", f"  secrets: {{0: {self.secret}}}",
+                 "services:"]
+        for family in (4, 6):
+            lines += [f"  - address: '{SERVICES[family]}'", f"    ports: [{PORT}]",
+                      f"    stamps: {stamps}", "    backends:"]
+            for name in members:
+                address, lladdr = self.backend(name)
+                more = f", address: {address}, lladdr: '{lladdr}'" * (family == 4)
+                lines.append(f"      - {{index: {self.indices[name]}{more}}}")
+        with open(path, "w", encoding="ascii") as file:
+            file.write("\n".join(lines) + "\n")
+
+    def start_balancer(self, members=("s1", "s2", "s3"), stamps="on"):
+        self.write_config(self.config, members, stamps)
+        self.lb("load")
+        self.lb(f"apply {self.config}")
+        self.lb("attach dev lb0")
+
+    def start_servers(self):
+        """The server programs, which know nothing of balancers, and the client's."""
+        for name in SERVERS:
+            server = self.net[name].start(*PYTHON, "serve", name, str(PORT),
+                                          *SERVICES.values(), stdout=subprocess.PIPE)
+            if server.stdout.readline() != "listening\n":
+                raise Failure(f"the server program of {name} does not listen")
+        self.client = Client(self.net["client"])
+
+    def attach(self, name):
+        devices = "dev eth0" + " dev eth1" * (self.net.behind and name == "s3")
+        self.sides[name](f"server attach {devices} index {self.indices[name]}")
+
+    def is_attached(self, name):
+        return os.path.exists(os.path.join(self.sides[name].pins, "server"))
+
+    def start_daemon(self, name):
+        self.daemons[name] = self.net[name].start(*self.sides[name].argv, "server", "run",
+                                                  stderr=subprocess.DEVNULL)
+
+    def keys_queued(self, name):
+        return self.sides[name].json("server show")["keys-queued"]
+
+    def start_server_sides(self, names=SERVERS, keys=500):
+        self.write_config(self.servers_config, SERVERS)
+        for name in names:
+            self.attach(name)
+            self.start_daemon(name)
+        for name in names:
+            wait_until(f"keys for {name}", lambda: self.keys_queued(name) >= keys, 60)
+
+    def move_slots(self, family):
+        """Gives every slot of the service's ring to another backend, in one map write."""
+        said = self.net["lb"].run(os.path.join(BUILD, "move-slots"), "-p", self.lb.pins,
+                                  SERVICES[family], str(PORT))
+        moved, slots = re.findall(r"\d+", said)
+        if moved != slots:
+            raise Failure(f"not every slot moved: {said}")
+
+    def set_first_subflows(self, family, flag):
+        """backup: data takes the second subflows; nobackup: either."""
+        self.net["client"].ip(f"mptcp endpoint change {CLIENT[family][0]} {flag}")
+
+    def reasons(self):
+        """How many packets the balancer sent on for which reason."""
+        return {row["reason"]: row["packets"] for row in self.lb.json("stats")["reasons"]}
+
+    def holders(self):
+        """Which server holds the subflow from a client's address and port."""
+        return {subflow.there: name for name in SERVERS for subflow in subflows(self.net[name])}
+
+    def connections(self):
+        """The client's subflows by connection, each with the server that holds it."""
+        held_by = self.holders()
+        by_token = collections.defaultdict(list)
+        for subflow in sorted(subflows(self.net["client"]), key=lambda s: s.joined):
+            by_token[subflow.own_token].append((subflow, held_by.get(subflow.here)))
+        return list(by_token.values())
+
+    def server_counters(self):
+        """Sums over the servers."""
+        total = collections.Counter()
+        for name in SERVERS:
+            total.update(counters(self.net[name]))
+        return total
+
+    def wait_for_joins(self, count, deadline_s=60):
+        """Waits until that many connections have two subflows, and the servers agree."""
+        def joined():
+            pairs = [c for c in self.connections() if len(c) == 2]
+            return len(pairs) >= count and all(holder for c in pairs for _, holder in c)
+
+        self.client.progress()
+        wait_until(f"{count} connections with two subflows", joined, deadline_s)
+
+    def describe(self):
+        """For a failure: what everybody says."""
+        parts = []
+        for side, verbs in ((self.lb, ("show", "stats")),
+                            *((s, ("server show",)) for s in self.sides.values())):
+            for verb in verbs:
+                parts.append(f"{side.space.name} {verb}:\n{side(verb, check=False)}")
+        for name in ("client", *SERVERS):
+            parts.append(f"{name}: {nonzero(self.net[name])}")
+        return "\n".join(parts)
