@@ -6,6 +6,7 @@
 #include "cmd.h"
 #include "edit.h"
 #include "fingerprint.h"
+#include "horizon.h"
 #include "synchronised.h"
 
 /* Every token and every stamp in flight would change its meaning. */
@@ -22,12 +23,14 @@ static enum status refuse_new_index_bits(const struct config *config, const stru
 
 static enum status check_clock(const struct config *config)
 {
+	char error[HORIZON_TEXT_MAX];
+
 	if (clock_is_synchronised())
 		return DONE;
 	if (config->strict_clock)
 		return fail(FAILED, "the clock is not synchronised, and strict-clock is on");
-	warn("the clock is not synchronised: stamps need it to %u s",
-	     stamp_clock_error_ms(config->index_bits) / 1000);
+	horizon_print(stamp_clock_error_ms(config->index_bits), error);
+	warn("the clock is not synchronised: stamps need it to %s", error);
 	return DONE;
 }
 

@@ -96,8 +96,10 @@ static enum status load_locked(void)
 		return fail(FAILED, "the balancer is loaded at '%s' already", options.pin_dir);
 	unpin_all(); /* what a load that was killed left behind */
 	status = load_programs();
-	if (status)
-		unpin_all();
+	if (!status)
+		return DONE;
+	unpin_all();
+	rmdir(options.pin_dir);
 	return status;
 }
 

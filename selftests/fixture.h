@@ -18,6 +18,15 @@
 /* Where the fixture's maps are pinned; removed again by the test. */
 static char fixture_pins[64];
 
+static inline void fixture_unpin(void)
+{
+	char command[sizeof(fixture_pins) + 16];
+
+	snprintf(command, sizeof(command), "rm -rf %s", fixture_pins);
+	if (system(command))
+		printf("# can't remove %s\n", fixture_pins);
+}
+
 static inline void fixture_die(const char *what)
 {
 	printf("Bail out! %s: %s\n", what, strerror(errno));
@@ -41,6 +50,7 @@ static inline void fixture_network(const char *name)
 		fixture_die("can't make the network");
 	snprintf(fixture_pins, sizeof(fixture_pins), "/sys/fs/bpf/mptcp-lb-%s-%d", name, getpid());
 	options.pin_dir = fixture_pins;
+	atexit(fixture_unpin);
 }
 
 /*

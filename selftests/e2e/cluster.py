@@ -9,7 +9,8 @@ import subprocess
 import sys
 
 from counters import counters, nonzero, subflows
-from topology import BPFFS, BUILD, CLIENT, PEER, PORT, SERVERS, SERVICES, Failure, mac, wait_until
+from topology import (BPFFS, BUILD, CLIENT, DEADLINE_S, PEER, PORT, SERVERS, SERVICES, Failure, mac,
+                      wait_until)
 
 PYTHON = (sys.executable, "-B", PEER)
 # The lowest, the highest (which has the lowest as its upper neighbour), and two between.
@@ -71,9 +72,9 @@ class Client:
     def forget(self):
         return self.ask(do="forget")
 
-    def finish(self, patience_s=60):
+    def finish(self):
         """Ends all connections, and fails unless each got and gave what it should."""
-        ended = self.ask(do="finish", patience_s=patience_s)
+        ended = self.ask(do="finish", patience_s=DEADLINE_S)
         self.forget()
         bad = [c for c in ended if not c["finished"] or not c["equal"] or c["error"]]
         if bad:
@@ -81,7 +82,7 @@ class Client:
                           f"such as {bad[0]}")
         return ended
 
-    def progress(self, size=3000, deadline_s=60):
+    def progress(self, size=3000):
         """Waits until each connection has got that many bytes more."""
         before = [c["received"] for c in self.report()]
 
@@ -93,13 +94,12 @@ class Client:
                               f"{broken[0]}")
             return all(c["received"] >= b + size for c, b in zip(now, before))
 
-        wait_until("data on every connection", all_went_on, deadline_s)
+        wait_until("data on every connection", all_went_on)
 
 
 class Cluster:
-    def __init__(self, net, indices=None):
+    def __init__(self, net):
         self.net = net
-        self.indices = indices or INDICES
         self.config = os.path.join(net.dir, "balancer.yaml")
         self.servers_config = os.path.join(net.dir, "servers.yaml")
         self.secret = os.path.join(net.dir, "secret.0")
@@ -126,7 +126,7 @@ class Cluster:
             for name in members:
                 address, lladdr = self.backend(name)
                 more = f", address: {address}, lladdr: '{lladdr}'" * (family == 4)
-                lines.append(f"      - {{index: {self.indices[name]}{more}}}")
+                lines.append(f"      - {{index: {INDICES[name]}{more}}}")
         with open(path, "w", encoding="ascii") as file:
             file.write("\n".join(lines) + "\n")
 
@@ -147,7 +147,7 @@ class Cluster:
 
     def attach(self, name):
         devices = "dev eth0" + " dev eth1" * (self.net.behind and name == "s3")
-        self.sides[name](f"server attach {devices} index {self.indices[name]}")
+        self.sides[name](f"server attach {devices} index {INDICES[name]}")
 
     def is_attached(self, name):
         return os.path.exists(os.path.join(self.sides[name].pins, "server"))
@@ -165,7 +165,7 @@ class Cluster:
             self.attach(name)
             self.start_daemon(name)
         for name in names:
-            wait_until(f"keys for {name}", lambda: self.keys_queued(name) >= keys, 60)
+            wait_until(f"keys for {name}", lambda: self.keys_queued(name) >= keys)
 
     def move_slots(self, family):
         """Gives every slot of the service's ring to another backend, in one map write."""
@@ -202,14 +202,14 @@ class Cluster:
             total.update(counters(self.net[name]))
         return total
 
-    def wait_for_joins(self, count, deadline_s=60):
+    def wait_for_joins(self, count):
         """Waits until that many connections have two subflows, and the servers agree."""
         def joined():
             pairs = [c for c in self.connections() if len(c) == 2]
             return len(pairs) >= count and all(holder for c in pairs for _, holder in c)
 
         self.client.progress()
-        wait_until(f"{count} connections with two subflows", joined, deadline_s)
+        wait_until(f"{count} connections with two subflows", joined)
 
     def describe(self):
         """For a failure: what everybody says."""

@@ -25,12 +25,12 @@ def nonzero(space, words=("MPTcpExt", "Rst", "Reset", "PAWS", "Retrans", "Timeou
 
 @dataclasses.dataclass
 class Subflow:
-    here: tuple # address and port
+    here: tuple  # address and port
     there: tuple
     joined: bool
-    own_token: int # names the connection at this end
-    peer_token: int # known to this end only if joined
-    sent: int # bytes of data
+    own_token: int  # names the connection at this end
+    peer_token: int  # known to this end only if joined
+    sent: int  # bytes of data
     received: int
 
 

@@ -21,7 +21,7 @@ MPTCP_INFO = 1
 MPTCP_INFO_FALLBACK = 1
 BLOCK = 4096
 READ = 1 << 16
-BURST = 10
+BURST = 10  # since the joins under way at a server share 1024 places
 PATIENCE_S = 30
 
 
@@ -90,7 +90,8 @@ class Connection:
         self.client = client
         self.orders = orders
         self.limit = orders.get("limit", 0)
-        self.seed = f"{os.getpid()}.{len(client.connections)}"
+        self.seed = f"{os.getpid()}.{client.opened}"
+        client.opened += 1
         self.report = {"port": None, "server": None, "sent": 0, "received": 0, "equal": True,
                        "finished": False, "error": None}
         self.greeted = asyncio.Event()
@@ -172,25 +173,26 @@ class Connection:
         report["finished"] = int(said[1]) == report["sent"] == report["received"]
 
     def describe(self):
-        """The report, and what the kernel says of the connection while it lives."""
-        kernel = {"mptcp": None, "joined": None}
-        if not self.task.done() and self.report["server"] and not self.orders.get("plain"):
-            try:
-                info = self.sock.getsockopt(SOL_MPTCP, MPTCP_INFO, 64)
-                fallback = struct.unpack_from("=I", info, 8)[0] & MPTCP_INFO_FALLBACK
-                kernel = {"mptcp": not fallback, "joined": info[0]}
-            except OSError:
-                kernel["mptcp"] = False
-        return {**self.report, **kernel}
+        return {**self.report, "mptcp": self.is_mptcp()}
+
+    def is_mptcp(self):
+        """None once it has ended; false if it fell back to TCP."""
+        if self.task.done() or not self.report["server"]:
+            return None
+        try:
+            info = self.sock.getsockopt(SOL_MPTCP, MPTCP_INFO, 64)
+        except OSError:
+            return False
+        return not struct.unpack_from("=I", info, 8)[0] & MPTCP_INFO_FALLBACK
 
 
 class Client:
     def __init__(self):
         self.order = "flow"  # what all connections do: flow, hold or finish
         self.connections = []
+        self.opened = 0
 
     async def open(self, orders):
-        """In bursts, since the joins under way at a server share 1024 places."""
         count = orders.get("count", 1)
         fresh = []
         while len(fresh) < count:

@@ -20,17 +20,22 @@ def exit_on_signals():
 
 
 def run_tests(tests, on_failure=lambda: ""):
-    """Runs pairs of a name and a function in turn; returns the exit status."""
+    """
+    Runs pairs of a name and a function in turn; returns the exit status. Since tests take
+    up where the last one left off, none is tried after one has failed.
+    """
     print(f"1..{len(tests)}", flush=True)
     failed = False
     for number, (name, test) in enumerate(tests, 1):
+        if failed:
+            print(f"not ok {number} - {name}: not tried", flush=True)
+            continue
         try:
             test()
             print(f"ok {number} - {name}", flush=True)
         except Exception as error:
+            failed = True
             print(f"not ok {number} - {name}", flush=True)
             note(str(error) if isinstance(error, Failure) else traceback.format_exc())
-            if not failed:
-                note(on_failure())
-            failed = True
+            note(on_failure())
     return int(failed)

@@ -10,7 +10,7 @@ from topology import CLIENT, PORT, SERVICES, Failure, Topology, wait_until
 
 FIRST = ("s1", "s2", "s3")
 CONNECTIONS = 10
-LIMIT = 4000 # bytes after which the server closes
+LIMIT = 4000  # bytes after which the server closes
 
 
 class Trial:
@@ -65,8 +65,8 @@ class Trial:
 
     def steps(self):
         return [(f"IPv{self.family}: {name}", step) for name, step in (
-                ("a client reuses a port at once that the server has in TIME_WAIT", self.reuse),
-                ("connections work with tcp_syncookies=1", self.with_cookies_on_demand))]
+            ("a client reuses a port at once that the server has in TIME_WAIT", self.reuse),
+            ("connections work with tcp_syncookies=1", self.with_cookies_on_demand))]
 
 
 def main():

@@ -5,7 +5,7 @@
 import functools
 import sys
 
-from cluster import JOIN_FAILURES, RESETS, Cluster
+from cluster import INDICES, JOIN_FAILURES, RESETS, Cluster
 from tap import exit_on_signals, run_tests
 from topology import PORT, SERVICES, Failure, Topology, wait_until
 
@@ -76,13 +76,13 @@ class Trial:
                 for s, _ in connection if s.joined}
 
     def change_backends(self):
-        lb, cluster = self.cluster.lb, self.cluster
-        address, lladdr = cluster.backend("s4")
-        number = cluster.indices["s4"]
+        lb = self.cluster.lb
+        address, lladdr = self.cluster.backend("s4")
+        number = INDICES["s4"]
         lb(f"backend add {number} address {address} lladdr {lladdr}")
         lb(f"service backend add {SERVICES[self.family]} port {PORT} index {number}")
         self.client.progress()
-        lb(f"backend set {cluster.indices['s1']} state drain")
+        lb(f"backend set {INDICES['s1']} state drain")
         self.client.progress()
 
     def open_more(self):
@@ -107,16 +107,16 @@ class Trial:
 
     def steps(self):
         return [(f"IPv{self.family}: {name}", step) for name, step in (
-                (f"{CONNECTIONS} connections over three backends get two subflows each", self.open),
-                ("every join is on its connection's backend", self.joins_with_their_connections),
-                ("the servers counted each join and no failure", self.servers_agree),
-                ("the balancer went by ring, token and stamp", self.went_by_token_and_stamp),
-                ("data goes on when every slot of the ring moves, twice", self.move),
-                ("the second subflows carry data as well", self.use_second_subflows),
-                ("data goes on when a backend is added and one drains", self.change_backends),
-                ("new connections use the new backend, not the draining one", self.open_more),
-                ("nothing was reset", self.nothing_reset),
-                ("all finish, equal byte for byte both ways", self.finish))]
+            (f"{CONNECTIONS} connections over three backends get two subflows each", self.open),
+            ("every join is on its connection's backend", self.joins_with_their_connections),
+            ("the servers counted each join and no failure", self.servers_agree),
+            ("the balancer went by ring, token and stamp", self.went_by_token_and_stamp),
+            ("data goes on when every slot of the ring moves, twice", self.move),
+            ("the second subflows carry data as well", self.use_second_subflows),
+            ("data goes on when a backend is added and one drains", self.change_backends),
+            ("new connections use the new backend, not the draining one", self.open_more),
+            ("nothing was reset", self.nothing_reset),
+            ("all finish, equal byte for byte both ways", self.finish))]
 
 
 def run_trials(net, *more):

@@ -6,11 +6,11 @@ import functools
 import subprocess
 import sys
 
-from cluster import RESETS, Client, Cluster
+from cluster import INDICES, RESETS, Client, Cluster
 from tap import exit_on_signals, run_tests
 from topology import PORT, SERVICES, Failure, Topology, wait_until
 
-EACH = 5 # idle connections before and after the attachment, and as many busy ones
+EACH = 5  # idle connections before and after the attachment, and as many busy ones
 FIRST = ("s1", "s2", "s3")
 SYSCTLS = ("net.ipv4.tcp_syncookies", "net.ipv4.tcp_timestamps")
 
@@ -125,15 +125,15 @@ class Trial:
         self.busy.finish()
 
     def steps(self):
-        prefix = f"index {self.cluster.indices[self.name]}, IPv{self.family}: "
+        prefix = f"index {INDICES[self.name]}, IPv{self.family}: "
         return [(prefix + name, step) for name, step in (
-                ("idle and busy connections are there", self.prepare),
-                ("the server side is attached, and all of them go on", self.attach),
-                ("new connections are stamped", self.use),
-                ("while the server side is being detached, all go on", self.detach),
-                ("new connections are not stamped any more", self.open_plain),
-                ("all finish, equal byte for byte both ways", self.finish),
-                ("then detach has ended, and sysctls are as they were", self.detached),
+            ("idle and busy connections are there", self.prepare),
+            ("the server side is attached, and all of them go on", self.attach),
+            ("new connections are stamped", self.use),
+            ("while the server side is being detached, all go on", self.detach),
+            ("new connections are not stamped any more", self.open_plain),
+            ("all finish, equal byte for byte both ways", self.finish),
+            ("then detach has ended, and sysctls are as they were", self.detached),
             ("'force' detaches at once, and new connections work", self.force))]
 
 

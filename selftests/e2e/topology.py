@@ -35,6 +35,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BUILD = os.path.join(ROOT, "build")
 BPFFS = "/sys/fs/bpf"
 RUN = "/run"
+DEADLINE_S = 60  # for what takes a second or two; only ever waited for in vain
 PEER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "peer.py")
 
 SERVICES = {4: "192.0.2.1", 6: "2001:db8:1::1"}
@@ -57,15 +58,15 @@ def run(*argv, check=True, text_in=None):
     return done.stdout
 
 
-def wait_until(what, condition, deadline_s=30):
+def wait_until(what, condition):
     """Returns the first true value of condition(); if none comes in time, that is a failure."""
-    end = time.monotonic() + deadline_s
+    end = time.monotonic() + DEADLINE_S
     while time.monotonic() < end:
         value = condition()
         if value:
             return value
         time.sleep(0.1)
-    raise Failure(f"waited {deadline_s} s in vain: {what}")
+    raise Failure(f"waited {DEADLINE_S} s in vain: {what}")
 
 
 class Namespace:
