@@ -11,7 +11,7 @@
 
 static __always_inline const struct service *find_service(const struct packet *pkt, uint32_t seed)
 {
-	uint32_t line = service_line(&pkt->daddr, pkt->dport, seed);
+	uint32_t line = service_line(&pkt->daddr, plain(pkt->dport, uint16_t), seed);
 
 	for (uint32_t probe = 0; probe < SERVICE_PROBES; probe++) {
 		uint32_t key = pkt->bank * SERVICE_LINES + (line + probe) % SERVICE_LINES;

@@ -40,8 +40,9 @@ struct inner {
 
 static __always_inline uint32_t flow_of(const struct packet *pkt)
 {
-	uint32_t ports = (uint32_t)pkt->sport << 16 | pkt->dport;
-	uint32_t mix = (pkt->saddr.words[3] ^ pkt->saddr.words[1] ^ ports) * 0x9e3779b1;
+	uint32_t ports = plain(pkt->sport, uint32_t) << 16 | plain(pkt->dport, uint16_t);
+	uint32_t client = plain(pkt->saddr.words[3] ^ pkt->saddr.words[1], uint32_t);
+	uint32_t mix = (client ^ ports) * 0x9e3779b1;
 
 	return mix ^ mix >> 15;
 }
@@ -132,7 +133,7 @@ static __always_inline void write_ipv4(struct iphdr *ip, const struct cluster *c
 	};
 	for (uint32_t i = 0; i < sizeof(*ip) / 4; i++)
 		sum = csum_add_word(sum, ((__be32 *)ip)[i]);
-	ip->check = be16(~csum_fold(sum));
+	ip->check = plain(be16(~csum_fold(sum)), __sum16);
 }
 
 static __always_inline void write_ipv6(struct ipv6hdr *ip, const struct cluster *cluster,
@@ -176,7 +177,7 @@ static __always_inline void sum_gue(const struct ipv6hdr *ip, struct udphdr *udp
 	}
 	sum += bpf_ntohs(udp->source) + bpf_ntohs(udp->dest) + bpf_ntohs(udp->len) + gue->protocol;
 	sum = (uint16_t)~csum_fold(sum);
-	udp->check = be16(sum ? sum : 0xffff);
+	udp->check = plain(be16(sum ? sum : 0xffff), __sum16);
 }
 
 static __always_inline enum reason encap_in_ipv4(struct xdp_md *ctx, const struct cluster *cluster,

@@ -13,11 +13,20 @@
 #include "../include/types.h"
 #include "../include/wire.h"
 
-/* bpf_htons() yields a plain integer; sparse wants to know that the result is big-endian. */
+/*
+ * be16() and be32() for constants and what is written; be16(x) == be32(y) and a forgotten swap
+ * are errors to sparse, which must not look into libbpf's macros, whose results are plain.
+ */
 #ifdef __CHECKER__
-#define be16(x) ((__force __be16)bpf_htons(x))
-#define be32(x) ((__force __be32)bpf_htonl(x))
+#define plain(x, type) ((__attribute__((force)) type)(x))
+#undef bpf_ntohs
+#undef bpf_ntohl
+#define be16(x) plain((uint16_t)(x), __be16)
+#define be32(x) plain((uint32_t)(x), __be32)
+#define bpf_ntohs(x) ((void)sizeof((x) == be16(0)), plain(x, uint16_t))
+#define bpf_ntohl(x) ((void)sizeof((x) == be32(0)), plain(x, uint32_t))
 #else
+#define plain(x, type) ((type)(x)) /* the order of the bytes is no matter to a hash */
 #define be16(x) ((__be16)bpf_htons(x))
 #define be32(x) ((__be32)bpf_htonl(x))
 #endif

@@ -18,9 +18,11 @@ static __always_inline bool take(struct packet *pkt, uint16_t entry, enum reason
 static __always_inline enum reason pick_ring(struct packet *pkt, const struct service *service,
 					     const struct ring *ring, enum reason why)
 {
-	uint64_t hash = pkt->is_v6
-				? flow_hash_v6(&service->flow_key, pkt->saddr.halves, pkt->sport)
-				: flow_hash_v4(&service->flow_key, pkt->saddr.words[3], pkt->sport);
+	uint64_t hash =
+		pkt->is_v6 ? flow_hash_v6(&service->flow_key, pkt->saddr.halves,
+					  plain(pkt->sport, uint16_t))
+			   : flow_hash_v4(&service->flow_key, plain(pkt->saddr.words[3], uint32_t),
+					  plain(pkt->sport, uint16_t));
 	uint32_t slot = ring_slot(hash);
 
 	if (slot >= RING_SLOTS) /* never; for the verifier */

@@ -138,13 +138,13 @@ _Static_assert(sizeof(struct service) == 64, "a service is one cache line");
 _Static_assert(sizeof(struct backend) == 64, "a backend is one cache line");
 _Static_assert(sizeof(struct state) % 8 == 0, "elements of an array map are padded to 8");
 
-/* Where to start looking for a service. seed is odd. */
+/* Where to start looking for a service. port: as on the wire; seed: odd. */
 static inline __attribute__((always_inline)) uint32_t service_line(const struct address *a,
-								   __be16 port, uint32_t seed)
+								   uint16_t port, uint32_t seed)
 {
-	uint32_t mix = (a->words[0] ^ a->words[1] ^ a->words[2]) * 0x9e3779b1 ^ a->words[3];
+	uint64_t mix = a->halves[0] * 0x9e3779b97f4a7c15ULL ^ a->halves[1];
 
-	return ((mix ^ (uint32_t)port << 8) * seed) >> 21;
+	return ((uint32_t)(mix ^ mix >> 32) ^ (uint32_t)port << 8) * seed >> 21;
 }
 
 _Static_assert(SERVICE_LINES == 1 << (32 - 21), "service_line() yields 11 bits");
