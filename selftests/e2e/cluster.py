@@ -2,6 +2,7 @@
 """A balancer, server sides, servers and a client at work in a topology."""
 
 import collections
+import contextlib
 import json
 import os
 import re
@@ -111,11 +112,14 @@ class Cluster:
         self.client = None
 
     def backend(self, name):
-        """The address and link-layer address that the balancer sends to."""
+        """
+        What the balancer is told of it. Where a backend is behind another device, the
+        loader must find out the link-layer addresses itself.
+        """
         number = SERVERS.index(name) + 1
-        if self.net.behind and name == "s3":
-            return f"10.9.0.{10 + number}", mac(0x19)
-        return f"10.0.0.{10 + number}", mac(0x10 + number)
+        if not self.net.behind:
+            return {"address": f"10.0.0.{10 + number}", "lladdr": mac(0x10 + number)}
+        return {"address": f"10.{9 if name == 's3' else 0}.0.{10 + number}"}
 
     def write_config(self, path, members, stamps="on"):
         lines = ["cluster:", "  index-bits: 8", "  epoch: 0", f"  secrets: {{0: {self.secret}}}",
@@ -124,8 +128,8 @@ class Cluster:
             lines += [f"  - address: '{SERVICES[family]}'", f"    ports: [{PORT}]",
                       f"    stamps: {stamps}", "    backends:"]
             for name in members:
-                address, lladdr = self.backend(name)
-                more = f", address: {address}, lladdr: '{lladdr}'" * (family == 4)
+                said = self.backend(name).items() if family == 4 else ()
+                more = "".join(f", {key}: '{value}'" for key, value in said)
                 lines.append(f"      - {{index: {INDICES[name]}{more}}}")
         with open(path, "w", encoding="ascii") as file:
             file.write("\n".join(lines) + "\n")
@@ -159,7 +163,7 @@ class Cluster:
     def keys_queued(self, name):
         return self.sides[name].json("server show")["keys-queued"]
 
-    def start_server_sides(self, names=SERVERS, keys=500):
+    def start_server_sides(self, names=SERVERS, keys=200):
         self.write_config(self.servers_config, SERVERS)
         for name in names:
             self.attach(name)
@@ -167,13 +171,28 @@ class Cluster:
         for name in names:
             wait_until(f"keys for {name}", lambda: self.keys_queued(name) >= keys)
 
+    def move_slots_command(self, family):
+        program = os.path.join(BUILD, "move-slots")
+        return program, "-p", self.lb.pins, SERVICES[family], str(PORT)
+
     def move_slots(self, family):
         """Gives every slot of the service's ring to another backend, in one map write."""
-        said = self.net["lb"].run(os.path.join(BUILD, "move-slots"), "-p", self.lb.pins,
-                                  SERVICES[family], str(PORT))
+        said = self.net["lb"].run(*self.move_slots_command(family))
         moved, slots = re.findall(r"\d+", said)
         if moved != slots:
             raise Failure(f"not every slot moved: {said}")
+
+    @contextlib.contextmanager
+    def moving_slots(self, family, every_ms):
+        """The same again and again, for as long as the with statement lasts."""
+        with self.net["lb"].start(*self.move_slots_command(family), "every", str(every_ms),
+                                  stdout=subprocess.DEVNULL) as mover:
+            try:
+                yield
+                if mover.poll() is not None:
+                    raise Failure("move-slots ended early")
+            finally:
+                mover.kill()
 
     def set_first_subflows(self, family, flag):
         """backup: data takes the second subflows; nobackup: either."""

@@ -4,7 +4,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 
@@ -12,14 +11,13 @@ sys.dont_write_bytecode = True
 
 from cluster import INDICES, RESETS, Cluster
 from tap import exit_on_signals
-from topology import Failure, Topology, wait_until
+from topology import BPFTOOL, Failure, Topology, wait_until
 
 SERVERS = ("s1", "s2", "s3")
 EACH_FAMILY = 6
 CONNECTIONS = 2 * EACH_FAMILY
 INDEX_BITS = 8
 STAMPS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "stamps.py")
-BPFTOOL = shutil.which("bpftool", path="/usr/sbin:/sbin:/usr/bin:/bin") or "bpftool"
 
 PICTURE = """\
     client, two paths             balancer                  servers, stock Linux
@@ -32,6 +30,10 @@ PICTURE = """\
 
   The service: 192.0.2.1 and 2001:db8:1::1, port 443.
 """
+
+HEADING = """\
+  no. IP  |  first subflow, on c0              |  second subflow, on c1
+          |   port  SYN by  then by       at   |   port  SYN by token    then by       at"""
 
 MAPS = {
         "state": "which configuration is live; the clock",
@@ -127,25 +129,28 @@ class Demo:
         connections = self.cluster.connections()
         check(len(connections) == CONNECTIONS, f"{len(connections)} connections are there")
         stamps = self.stamps(connections)
-        say("  no. IP  |  first subflow, on c0              |  second subflow, on c1")
-        say("          |   port  SYN by  then by       at   |   port  SYN by token     then by  "
-            "     at")
-        for number, ((first, server), (second, other)) in enumerate(connections, 1):
-            stamp, other_stamp = (stamps[subflow.here[0], str(subflow.here[1])]
-                                  for subflow in (first, second))
-            index = self.token_index(second.peer_token)
-            say(f"  {number:2}   {6 if ':' in first.here[0] else 4}  |  {first.here[1]:5}  ring    stamp {stamp:3}    {server}   |  "
-                f"{second.here[1]:5}  {second.peer_token:08x} = {index:3}  "
-                f"stamp {other_stamp:3}    {other}")
-            check({index, stamp, other_stamp} == {INDICES[server]} and server == other,
-                  f"connection {number} is not where its packets say")
+        say(HEADING)
+        for number, connection in enumerate(connections, 1):
+            self.show_connection(number, connection, stamps)
         why = self.cluster.reasons()
-        check(why["ring_new"] == why["token"] == CONNECTIONS, f"the balancer counted {why}")
+        check(min(why["ring_new"], why["token"]) >= CONNECTIONS, f"the balancer counted {why}")
         say(f"""
   SYN by ring: a hash of address and port. {why['ring_new']} SYNs went so.
   SYN by token: the join's token says the server's index. {why['token']} SYNs went so.
   Then by stamp: the timestamp that the client echoes says it. {why['stamp']} segments so far.
   Token and stamp agree with the server that holds the subflow: {CONNECTIONS} of {CONNECTIONS}.""")
+
+    def show_connection(self, number, connection, stamps):
+        (first, server), (second, other) = connection
+        stamp, other_stamp = (stamps[subflow.here[0], str(subflow.here[1])]
+                              for subflow in (first, second))
+        index = self.token_index(second.peer_token)
+        family = 6 if ":" in first.here[0] else 4
+        say(f"  {number:2}   {family}  |  {first.here[1]:5}  ring    stamp {stamp:3}    {server}"
+            f"   |  {second.here[1]:5}  {second.peer_token:08x} = {index:3}"
+            f"  stamp {other_stamp:3}    {other}")
+        check({index, stamp, other_stamp} == {INDICES[server]} and server == other,
+              f"connection {number} is not where its packets say")
 
     def move(self):
         say("\nIn mid-transfer, every slot of both rings now goes to another server:")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The programs at both ends: an MPTCP server, and a client that is told what to do by lines of JSON.
+"""The programs at both ends: an MPTCP server, and a client that takes orders as lines of JSON.
 
 A client greets with "SEED LIMIT\n" and the server answers with its name. Then the client sends
 a pseudo-random stream and the server, for each byte that it gets, a byte of another one; each

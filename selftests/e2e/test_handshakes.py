@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-only
-"""Handshakes that are not the usual one: a 4-tuple in TIME_WAIT, and cookies that are not forced."""
+"""Other handshakes than usual: a 4-tuple in TIME_WAIT, and cookies that are not forced."""
 
 import sys
 
@@ -21,8 +21,8 @@ class Trial:
 
     def waiting_at(self, port):
         """Servers that hold the first subflow's 4-tuple in TIME_WAIT."""
-        return [name for name in FIRST if self.cluster.net[name].run(
-                "ss", "-tanH", "state", "time-wait", f"sport = :{PORT} and dport = :{port}").strip()]
+        command = "ss", "-tanH", "state", "time-wait", f"sport = :{PORT} and dport = :{port}"
+        return [name for name in FIRST if self.cluster.net[name].run(*command).strip()]
 
     def counted(self, counter):
         return sum(self.cluster.sides[name].json("server show")["counters"][counter]

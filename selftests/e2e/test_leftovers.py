@@ -9,15 +9,7 @@ import sys
 
 from cluster import Cluster
 from tap import exit_on_signals, run_tests
-from topology import BPFFS, RUN, Failure, Topology, run, wait_until
-
-NETNS = "/run/netns"
-
-
-def rest_of(prefix):
-    return [os.path.join(place, name) for place in (NETNS, BPFFS, RUN) if os.path.isdir(place)
-            for name in os.listdir(place) if name == prefix or name.startswith(prefix + "-")]
-
+from topology import BPFFS, RUN, Failure, Topology, rest_of, run, wait_until
 
 def at_work():
     """What another process runs, to be ended: all that a test could leave."""

@@ -62,6 +62,10 @@ class Trial:
             self.cluster.move_slots(self.family)
             self.client.progress()
 
+    def keep_moving(self):
+        with self.cluster.moving_slots(self.family, every_ms=20):
+            self.client.progress(5000)
+
     def use_second_subflows(self):
         """The first subflows become backups, so that data must take the others."""
         before = self.joined_bytes()
@@ -77,9 +81,9 @@ class Trial:
 
     def change_backends(self):
         lb = self.cluster.lb
-        address, lladdr = self.cluster.backend("s4")
+        said = " ".join(f"{key} {value}" for key, value in self.cluster.backend("s4").items())
         number = INDICES["s4"]
-        lb(f"backend add {number} address {address} lladdr {lladdr}")
+        lb(f"backend add {number} {said}")
         lb(f"service backend add {SERVICES[self.family]} port {PORT} index {number}")
         self.client.progress()
         lb(f"backend set {INDICES['s1']} state drain")
@@ -112,6 +116,7 @@ class Trial:
             ("the servers counted each join and no failure", self.servers_agree),
             ("the balancer went by ring, token and stamp", self.went_by_token_and_stamp),
             ("data goes on when every slot of the ring moves, twice", self.move),
+            ("and while all slots move fifty times a second", self.keep_moving),
             ("the second subflows carry data as well", self.use_second_subflows),
             ("data goes on when a backend is added and one drains", self.change_backends),
             ("new connections use the new backend, not the draining one", self.open_more),

@@ -33,8 +33,10 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, "build")
+BPFTOOL = shutil.which("bpftool", path="/usr/sbin:/sbin:/usr/bin:/bin") or "bpftool"
 BPFFS = "/sys/fs/bpf"
 RUN = "/run"
+NETNS = "/run/netns"
 DEADLINE_S = 60  # for what takes a second or two; only ever waited for in vain
 PEER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "peer.py")
 
@@ -74,7 +76,7 @@ class Namespace:
         self.name = name
         self.full_name = f"{prefix}-{name}"
         # Not `ip netns exec`, which would hide the bpffs behind a new mount of /sys.
-        self.enter = ("nsenter", f"--net=/run/netns/{self.full_name}")
+        self.enter = ("nsenter", f"--net={NETNS}/{self.full_name}")
 
     def run(self, *argv, **options):
         return run(*self.enter, *argv, **options)
@@ -91,35 +93,48 @@ class Namespace:
     def peer(self, *words):
         return self.run(sys.executable, "-B", PEER, *words)
 
-    def xdp_pass(self, device):
-        program = os.path.join(BUILD, "pass.bpf.o")
-        self.run("ip", "link", "set", "dev", device, "xdp", "obj", program, "sec", "xdp")
-
 
 def mac(number):
     return f"02:00:00:00:00:{number:02x}"
 
 
+def names_in(place):
+    return os.listdir(place) if os.path.isdir(place) else []
+
+
+def rest_of(prefix):
+    """The paths that carry the prefix."""
+    return [os.path.join(place, name) for place in (NETNS, BPFFS, RUN) for name in names_in(place)
+            if name == prefix or name.startswith(prefix + "-")]
+
+
 def remove(prefix):
     """Whatever carries the prefix, in whichever state: processes, namespaces, pins, files."""
-    for name in sorted(os.listdir("/run/netns") if os.path.isdir("/run/netns") else []):
-        if name.startswith(prefix + "-"):
-            for pid in run("ip", "netns", "pids", name, check=False).split():
-                try:
-                    os.kill(int(pid), signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
-            run("ip", "netns", "del", name, check=False)
-    for name in os.listdir(BPFFS):
-        if name.startswith(prefix + "-"):
-            shutil.rmtree(os.path.join(BPFFS, name), ignore_errors=True)
-    shutil.rmtree(os.path.join(RUN, prefix), ignore_errors=True)
+    for path in rest_of(prefix):
+        if not path.startswith(NETNS):
+            shutil.rmtree(path, ignore_errors=True)
+            continue
+        name = os.path.basename(path)
+        for pid in run("ip", "netns", "pids", name, check=False).split():
+            try:
+                os.kill(int(pid), signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        run("ip", "netns", "del", name, check=False)
+
+
+def reap(prefix):
+    """Once more after a while: a child of a killed test may have been at work still."""
+    remove(prefix)
+    time.sleep(0.2)
+    while rest_of(prefix):
+        remove(prefix)
+        time.sleep(0.2)
 
 
 def leftovers():
     """Prefixes of topologies in this machine whose process is gone."""
-    names = [name for place in ("/run/netns", BPFFS, RUN) if os.path.isdir(place)
-             for name in os.listdir(place)]
+    names = [name for place in (NETNS, BPFFS, RUN) for name in names_in(place)]
     owners = {match[1]: match[0] for match in (re.match(r"mlb(\d+)(?=-|$)", n) for n in names)
               if match}
     return [prefix for pid, prefix in owners.items() if not os.path.isdir(f"/proc/{pid}")]
@@ -132,10 +147,13 @@ class Topology:
         self.behind = behind  # s3 stands behind a device of the balancer's own
         self.prefix = f"mlb{os.getpid()}"
         self.dir = os.path.join(RUN, self.prefix)
+        self.program = os.path.join(BPFFS, f"{self.prefix}-pass", "pass")
         self.spaces = {}
         self.reaper = None
 
     def __enter__(self):
+        if os.geteuid():
+            raise Failure("this needs root")
         if not os.path.ismount(BPFFS):
             run("mount", "-t", "bpf", "bpf", BPFFS)
         for prefix in leftovers():
@@ -158,6 +176,9 @@ class Topology:
 
     def build(self):
         os.makedirs(self.dir, mode=0o700)
+        os.mkdir(os.path.dirname(self.program))
+        # Not `ip link set ... xdp obj`, which would leave directories of its own behind.
+        run(BPFTOOL, "prog", "load", os.path.join(BUILD, "pass.bpf.o"), self.program)
         for name in ("switch", "client", "lb", *SERVERS):
             self.make_space(name)
         self["switch"].ip("link add br0 type bridge forward_delay 0 mcast_snooping 0")
@@ -167,7 +188,7 @@ class Topology:
         for number, name in enumerate(SERVERS, 1):
             self.make_server(name, number)
         if self.behind:
-            self.put_behind(self["s3"])
+            self.put_behind()
         self["client"].peer("ping", *BALANCER[4], *BALANCER[6])
 
     def make_space(self, name):
@@ -225,7 +246,7 @@ class Topology:
         addresses += [a + "/24" for a in BALANCER[4]] + [a + "/64" for a in BALANCER[6]]
         self.plug("lb", "lb0", 0x30, addresses)
         no_offload(self["lb"], "lb0")
-        self["switch"].xdp_pass("lb0")
+        self.receive_xdp("switch", "lb0")
 
     def make_server(self, name, number):
         server = self[name]
@@ -238,12 +259,17 @@ class Topology:
         if number == 2:  # s1 leaves checksums and segments to its device, s2 does not
             no_offload(server, "eth0")
 
-    def put_behind(self, server):
+    def put_behind(self):
+        server = self["s3"]
         run("ip", "link", "add", "lb1", "netns", self["lb"].full_name, "type", "veth",
             "peer", "name", "eth1", "address", mac(0x19), "netns", server.full_name)
         self.set_up("lb", "lb1", ["10.9.0.1/24", "2001:db8:b9::1/64"])
-        self.set_up(server.name, "eth1", ["10.9.0.13/24", "2001:db8:b9::13/64"])
-        server.xdp_pass("eth1")
+        self.set_up("s3", "eth1", ["10.9.0.13/24", "2001:db8:b9::13/64"])
+        self.receive_xdp("s3", "eth1")
+
+    def receive_xdp(self, name, device):
+        """A veth's end gets what the other's XDP sends only if it has a program itself."""
+        self[name].run("ip", "link", "set", "dev", device, "xdp", "pinned", self.program)
 
 
 def no_offload(space, device):
@@ -255,4 +281,4 @@ if __name__ == "__main__":
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     sys.stdin.read()
-    remove(sys.argv[1])
+    reap(sys.argv[1])
