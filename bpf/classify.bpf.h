@@ -9,19 +9,20 @@
 #define LINUX_TIMESTAMP_FIRST 0x0101080a /* NOP NOP TS 10, as Linux and Apple begin */
 #define TSECR_OFFSET 6                   /* in the timestamps option */
 
-static __always_inline const struct service *find_service(const struct packet *pkt, uint32_t seed)
+/* The line of the packet's destination address and a port; port 0 finds any service address. */
+static __always_inline const struct service *find_line(const struct packet *pkt, __be16 port,
+						       uint32_t seed)
 {
-	uint32_t line = service_line(&pkt->daddr, plain(pkt->dport, uint16_t), seed);
+	uint32_t line = service_line(&pkt->daddr, plain(port, uint16_t), seed);
 
 	for (uint32_t probe = 0; probe < SERVICE_PROBES; probe++) {
 		uint32_t key = pkt->bank * SERVICE_LINES + (line + probe) % SERVICE_LINES;
 		const struct service *service = bpf_map_lookup_elem(&services, &key);
 
-		if (!service || !service->port)
+		if (!service || !service->id)
 			return NULL;
 		if (service->address.halves[1] == pkt->daddr.halves[1] &&
-		    service->address.halves[0] == pkt->daddr.halves[0] &&
-		    service->port == pkt->dport)
+		    service->address.halves[0] == pkt->daddr.halves[0] && service->port == port)
 			return service;
 	}
 	return NULL;

@@ -11,6 +11,7 @@
 
 #include "csum.bpf.h"
 #include "maps.bpf.h"
+#include "parse.bpf.h"
 
 #define OUTER_TTL 64
 #define IPV4_DF 0x4000
@@ -36,6 +37,7 @@ struct inner {
 	uint16_t fragment; /* IPV4_DF or 0 */
 	uint8_t tos;       /* DSCP and ECN, which the outer header repeats (RFC 6040) */
 	uint8_t protocol;  /* IPPROTO_IPIP or IPPROTO_IPV6 */
+	__be32 tags[2];    /* 802.1Q and 802.1ad, which go before the outer header */
 };
 
 static __always_inline uint32_t flow_of(const struct packet *pkt)
@@ -63,7 +65,7 @@ static __always_inline uint32_t sum_segment(const struct packet *pkt, uint32_t l
 static __always_inline bool look_at_ipv4(struct xdp_md *ctx, const struct packet *pkt,
 					 struct inner *inner)
 {
-	struct iphdr *ip = packet_start(ctx) + ETH_HLEN;
+	struct iphdr *ip = packet_start(ctx) + pkt->ip;
 
 	if ((void *)(ip + 1) > packet_end(ctx))
 		return false;
@@ -79,7 +81,7 @@ static __always_inline bool look_at_ipv4(struct xdp_md *ctx, const struct packet
 static __always_inline bool look_at_ipv6(struct xdp_md *ctx, const struct packet *pkt,
 					 struct inner *inner)
 {
-	struct ipv6hdr *ip = packet_start(ctx) + ETH_HLEN;
+	struct ipv6hdr *ip = packet_start(ctx) + pkt->ip;
 	uint32_t first;
 
 	if ((void *)(ip + 1) > packet_end(ctx))
@@ -96,19 +98,44 @@ static __always_inline bool look_at_ipv6(struct xdp_md *ctx, const struct packet
 	return true;
 }
 
+/* A tag is four bytes from where the Ethernet type would be. */
+static __always_inline bool look_at_tags(struct xdp_md *ctx, const struct packet *pkt,
+					 struct inner *inner)
+{
+	__be32 *tags = packet_start(ctx) + 2 * ETH_ALEN;
+
+	if (pkt->ip == ETH_HLEN)
+		return true;
+	if ((void *)(tags + 2) > packet_end(ctx))
+		return false;
+	inner->tags[0] = tags[0];
+	inner->tags[1] = tags[1];
+	return true;
+}
+
 static __always_inline bool look_at_inner(struct xdp_md *ctx, const struct packet *pkt,
 					  struct inner *inner)
 {
+	if (!look_at_tags(ctx, pkt, inner))
+		return false;
 	inner->flow = flow_of(pkt);
 	return pkt->is_v6 ? look_at_ipv6(ctx, pkt, inner) : look_at_ipv4(ctx, pkt, inner);
 }
 
-static __always_inline void write_ethernet(struct ethhdr *eth, const struct backend *backend,
+/* The caller has checked that the frame reaches to pkt->ip and beyond. */
+static __always_inline void write_ethernet(struct ethhdr *eth, const struct packet *pkt,
+					   const struct backend *backend, const struct inner *inner,
 					   uint16_t protocol)
 {
+	__be32 *tags = (void *)eth + 2 * ETH_ALEN;
+
 	__builtin_memcpy(eth->h_dest, backend->eth_dst, ETH_ALEN);
 	__builtin_memcpy(eth->h_source, backend->eth_src, ETH_ALEN);
-	eth->h_proto = be16(protocol);
+	if (pkt->ip > ETH_HLEN)
+		tags[0] = inner->tags[0];
+	if (pkt->ip > ETH_HLEN + sizeof(struct vlan_tag))
+		tags[1] = inner->tags[1];
+	*(__be16 *)((void *)eth + pkt->ip - sizeof(eth->h_proto)) = be16(protocol);
 }
 
 /* length: of everything behind the outer IP header. */
@@ -180,7 +207,8 @@ static __always_inline void sum_gue(const struct ipv6hdr *ip, struct udphdr *udp
 	udp->check = plain(be16(sum ? sum : 0xffff), __sum16);
 }
 
-static __always_inline enum reason encap_in_ipv4(struct xdp_md *ctx, const struct cluster *cluster,
+static __always_inline enum reason encap_in_ipv4(struct xdp_md *ctx, const struct packet *pkt,
+						 const struct cluster *cluster,
 						 const struct backend *backend,
 						 const struct inner *inner)
 {
@@ -192,10 +220,10 @@ static __always_inline enum reason encap_in_ipv4(struct xdp_md *ctx, const struc
 	if (bpf_xdp_adjust_head(ctx, -(int)(sizeof(*ip) + room)))
 		return REASON_no_headroom;
 	eth = packet_start(ctx);
-	ip = (struct iphdr *)(eth + 1);
+	ip = packet_start(ctx) + pkt->ip;
 	if ((void *)(ip + 1) + GUE_ROOM > packet_end(ctx))
 		return REASON_no_headroom; /* never; for the verifier */
-	write_ethernet(eth, backend, ETH_P_IP);
+	write_ethernet(eth, pkt, backend, inner, ETH_P_IP);
 	write_ipv4(ip, cluster, backend, inner, is_gue ? IPPROTO_UDP : inner->protocol,
 		   inner->length + room);
 	if (is_gue)
@@ -203,7 +231,8 @@ static __always_inline enum reason encap_in_ipv4(struct xdp_md *ctx, const struc
 	return REASON_go_on;
 }
 
-static __always_inline enum reason encap_in_ipv6(struct xdp_md *ctx, const struct cluster *cluster,
+static __always_inline enum reason encap_in_ipv6(struct xdp_md *ctx, const struct packet *pkt,
+						 const struct cluster *cluster,
 						 const struct backend *backend,
 						 const struct inner *inner)
 {
@@ -215,10 +244,10 @@ static __always_inline enum reason encap_in_ipv6(struct xdp_md *ctx, const struc
 	if (bpf_xdp_adjust_head(ctx, -(int)(sizeof(*ip) + room)))
 		return REASON_no_headroom;
 	eth = packet_start(ctx);
-	ip = (struct ipv6hdr *)(eth + 1);
+	ip = packet_start(ctx) + pkt->ip;
 	if ((void *)(ip + 1) + GUE_ROOM > packet_end(ctx))
 		return REASON_no_headroom; /* never; for the verifier */
-	write_ethernet(eth, backend, ETH_P_IPV6);
+	write_ethernet(eth, pkt, backend, inner, ETH_P_IPV6);
 	write_ipv6(ip, cluster, backend, inner, is_gue ? IPPROTO_UDP : inner->protocol,
 		   inner->length + room);
 	if (is_gue) {
@@ -237,8 +266,8 @@ static __always_inline enum reason encapsulate(struct xdp_md *ctx, const struct 
 	if (!look_at_inner(ctx, pkt, &inner))
 		return REASON_malformed;
 	if (backend->address_is_v6)
-		return encap_in_ipv6(ctx, cluster, backend, &inner);
-	return encap_in_ipv4(ctx, cluster, backend, &inner);
+		return encap_in_ipv6(ctx, pkt, cluster, backend, &inner);
+	return encap_in_ipv4(ctx, pkt, cluster, backend, &inner);
 }
 
 #endif

@@ -24,9 +24,11 @@ static __always_inline enum reason decide(struct xdp_md *ctx, struct packet *pkt
 	cluster = &now->cluster[pkt->bank];
 
 	why = parse(ctx, pkt);
+	if (why == REASON_fragment || why == REASON_too_many_extensions)
+		return find_line(pkt, 0, cluster->service_seed) ? why : REASON_not_service;
 	if (why)
 		return why;
-	service = find_service(pkt, cluster->service_seed);
+	service = find_line(pkt, pkt->dport, cluster->service_seed);
 	if (!service)
 		return REASON_not_service;
 	pkt->service = service->id;

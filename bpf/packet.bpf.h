@@ -43,7 +43,8 @@ enum clue {
 struct packet {
 	struct address saddr, daddr;
 	__be16 sport, dport;
-	uint16_t tcp; /* offset of the TCP header from the start of the frame */
+	uint16_t ip; /* offsets of the headers from the start of the frame */
+	uint16_t tcp;
 	uint8_t is_v6;
 	uint8_t flags;   /* TCP_SYN and so on */
 	uint8_t options; /* length of the TCP options, 0 to 40 */

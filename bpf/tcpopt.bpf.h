@@ -28,7 +28,7 @@ static __always_inline void tcpopt_walk_all(struct xdp_md *ctx, struct tcpopt_wa
 /* The four bytes at an offset, in host order; false if they are not all in the frame. */
 static __always_inline bool read_be32(struct xdp_md *ctx, uint32_t offset, uint32_t *value)
 {
-	__be32 *word = packet_start(ctx) + (offset & 0xff);
+	__be32 *word = packet_start(ctx) + (offset & 0x1ff);
 
 	if ((void *)(word + 1) > packet_end(ctx))
 		return false;

@@ -15,7 +15,7 @@ enum disposition {
 	REASON(not_loaded, TO_HOST, "nothing applied yet, or maps of another ABI") \
 	REASON(not_ip, TO_HOST, "neither IPv4 nor IPv6") \
 	REASON(not_tcp, TO_HOST, "not TCP") \
-	REASON(fragment, TO_HOST, "IP fragment") \
+	REASON(fragment, TO_NOBODY, "later IP fragment of TCP to a service address") \
 	REASON(malformed, TO_HOST, "headers that contradict each other or the frame") \
 	REASON(not_service, TO_HOST, "not for a service") \
 	REASON(token, TO_BACKEND, "join, by its token") \
@@ -28,7 +28,9 @@ enum disposition {
 	REASON(ring_malformed_options, TO_BACKEND, "malformed TCP options, by the ring") \
 	REASON(no_backend, TO_NOBODY, "the service has no backend that is up") \
 	REASON(no_neighbour, TO_NOBODY, "the backend's link-layer address is not known") \
-	REASON(no_headroom, TO_NOBODY, "the driver leaves no room for an outer header")
+	REASON(no_headroom, TO_NOBODY, "the driver leaves no room for an outer header") \
+	REASON(too_many_extensions, TO_NOBODY, \
+	       "IPv6 extension headers beyond the bound, to a service address")
 
 #define REASON_ENUM(name, disposition, words) REASON_##name,
 enum reason { REASONS(REASON_ENUM) REASON_COUNT };

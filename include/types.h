@@ -24,6 +24,7 @@
 /* Services: an open-addressed table, one cache line each, sparse enough to probe little. */
 #define SERVICE_LINES 2048
 #define SERVICE_PROBES 4
+#define ADDRESS_LINE (MAX_SERVICES + 1) /* the id of a line that stands for an address */
 
 /* Ring ids: those that the live bank names, while publishing the other's, and a spare. */
 #define SPARE_RING (BANKS * MAX_SERVICES)
@@ -42,8 +43,8 @@ enum joins { JOINS_TOKEN, JOINS_RING };
 
 struct service {
 	struct address address;
-	__be16 port;    /* 0: this line is empty */
-	uint16_t id;    /* 1 to MAX_SERVICES: its row of counters */
+	__be16 port;    /* 0: the line stands for the address, whatever the port */
+	uint16_t id;    /* 1 to MAX_SERVICES: its row of counters; 0: the line is empty */
 	uint16_t ring;  /* its place in the map of rings */
 	uint8_t joins;  /* enum joins */
 	uint8_t stamps; /* 1: all its backends run our server side */

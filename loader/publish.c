@@ -172,7 +172,7 @@ static bool place_line(struct service *lines, const struct service *service, uin
 	for (uint32_t probe = 0; probe < SERVICE_PROBES; probe++) {
 		struct service *at = &lines[(line + probe) % SERVICE_LINES];
 
-		if (at->port)
+		if (at->id)
 			continue;
 		*at = *service;
 		return true;
@@ -247,9 +247,27 @@ static enum status give_ids(struct tables *tables, struct service *services, siz
 	return DONE;
 }
 
+/* Appends a line for each address, for packets whose port can't be seen; returns the count. */
+static size_t add_address_lines(struct service *services, size_t count)
+{
+	size_t lines = count;
+
+	for (size_t i = 0; i < count; i++) {
+		size_t first = 0;
+
+		while (!address_equal(&services[first].address, &services[i].address))
+			first++;
+		if (first == i)
+			services[lines++] = (struct service){ .address = services[i].address,
+							      .id = ADDRESS_LINE };
+	}
+	return lines;
+}
+
 static enum status fill_services(struct tables *tables, uint32_t bank, const struct config *config)
 {
-	static struct service services[MAX_SERVICES];
+	static struct service services[2 * MAX_SERVICES];
+	size_t lines;
 	uint32_t ring = 0, next_ring = 0;
 	enum status status = DONE;
 
@@ -269,10 +287,12 @@ static enum status fill_services(struct tables *tables, uint32_t bank, const str
 	}
 	if (!status)
 		status = give_ids(tables, services, config->service_count);
-	if (!status)
-		tables_state(tables)->cluster[bank].service_seed =
-			place_lines(services_of(tables, bank), services, config->service_count);
-	return status;
+	if (status)
+		return status;
+	lines = add_address_lines(services, config->service_count);
+	tables_state(tables)->cluster[bank].service_seed =
+		place_lines(services_of(tables, bank), services, lines);
+	return DONE;
 }
 
 /*

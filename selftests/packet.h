@@ -49,12 +49,16 @@ struct segment {
 	uint8_t flags;
 	uint8_t options[40];
 	uint8_t options_length;
-	uint8_t ipv4_options; /* bytes of NOPs between the IPv4 header and TCP */
-	uint16_t payload;     /* bytes */
-	uint16_t padding;     /* bytes behind the IP packet */
-	uint16_t fragment;    /* as in the IPv4 header, host order */
-	uint8_t protocol;     /* 0: TCP */
-	uint8_t tos;          /* DSCP and ECN */
+	uint8_t ipv4_options;    /* bytes of NOPs between the IPv4 header and TCP */
+	uint16_t payload;        /* bytes */
+	uint16_t padding;        /* bytes behind the IP packet */
+	uint16_t fragment;       /* as in the IPv4 header, host order */
+	uint8_t protocol;        /* 0: TCP */
+	uint8_t tos;             /* DSCP and ECN */
+	uint8_t vlans;           /* tags: 802.1ad outside, 802.1Q inside */
+	uint8_t extensions;      /* IPv6: destination options headers of 8 bytes each */
+	uint8_t extension_units; /* IPv6: further units of 8 bytes in each of them */
+	bool fragment_header;    /* IPv6: one that holds `fragment` */
 };
 
 static inline uint16_t packet_checksum(const void *data, size_t length, uint32_t sum)
@@ -90,21 +94,44 @@ static inline size_t packet_put_ipv4(uint8_t *at, const struct segment *s, size_
 	return header;
 }
 
+/* A chain of headers that ends with TCP, or what stands for it; returns its length. */
+static inline size_t packet_put_extensions(uint8_t *at, const struct segment *s, uint8_t *next)
+{
+	uint8_t last = s->protocol ? s->protocol : IPPROTO_TCP;
+	size_t length = 0, each = 8 + 8 * s->extension_units;
+
+	for (int i = 0; i < s->extensions; i++, length += each) {
+		*next = IPPROTO_DSTOPTS;
+		next = &at[length];
+		memcpy(&at[length + 1], (uint8_t[]){ s->extension_units, 1, each - 4 }, 3);
+	}
+	if (s->fragment_header) {
+		*next = IPPROTO_FRAGMENT;
+		next = &at[length];
+		memcpy(&at[length + 2], (uint8_t[]){ s->fragment >> 8, s->fragment, 1, 2, 3, 4 },
+		       6);
+		length += 8;
+	}
+	*next = last;
+	return length;
+}
+
 static inline size_t packet_put_ipv6(uint8_t *at, const struct segment *s, size_t tcp_length)
 {
 	struct ipv6hdr *ip = (struct ipv6hdr *)at;
+	size_t extensions;
 
 	*ip = (struct ipv6hdr){
 		.version = 6,
 		.priority = s->tos >> 4,
 		.flow_lbl = { s->tos << 4 },
-		.payload_len = htons(tcp_length),
-		.nexthdr = s->protocol ? s->protocol : IPPROTO_TCP,
 		.hop_limit = 61,
 	};
+	extensions = packet_put_extensions(at + sizeof(*ip), s, &ip->nexthdr);
+	ip->payload_len = htons(extensions + tcp_length);
 	inet_pton(AF_INET6, s->source ? s->source : CLIENT_V6, &ip->saddr);
 	inet_pton(AF_INET6, s->destination ? s->destination : SERVICE_V6, &ip->daddr);
-	return sizeof(*ip);
+	return sizeof(*ip) + extensions;
 }
 
 static inline size_t packet_put_tcp(uint8_t *at, const struct segment *s)
@@ -138,23 +165,38 @@ static inline uint32_t packet_pseudo_sum(const uint8_t *ip, bool v6, size_t tcp_
 	return sum;
 }
 
+/* Ethernet and VLAN tags; returns where the IP header goes. */
+static inline size_t packet_put_link(uint8_t *frame, const struct segment *s)
+{
+	static const uint8_t tags[2][2][4] = { { { 0x81, 0x00, 0x20, 0x65 } },
+					       { { 0x88, 0xa8, 0x00, 0x07 },
+						 { 0x81, 0x00, 0x20, 0x65 } } };
+	__be16 type = htons(s->v6 ? ETH_P_IPV6 : ETH_P_IP);
+	size_t at = 2 * ETH_ALEN;
+
+	memcpy(frame, mac_balancer, ETH_ALEN);
+	memcpy(frame + ETH_ALEN, mac_router, ETH_ALEN);
+	for (int i = 0; i < s->vlans; i++, at += 4)
+		memcpy(frame + at, s->vlans > 2 ? tags[0][0] : tags[s->vlans - 1][i], 4);
+	memcpy(frame + at, &type, sizeof(type));
+	return at + sizeof(type);
+}
+
 /* Returns the length of the frame; all checksums are right. */
 static inline size_t packet_build(uint8_t frame[static FRAME_MAX], const struct segment *s)
 {
-	struct ethhdr *eth = (struct ethhdr *)frame;
-	uint8_t segment[FRAME_MAX] = {}, *ip = frame + ETH_HLEN;
-	size_t tcp_length = packet_put_tcp(segment, s), ip_length;
+	uint8_t segment[FRAME_MAX] = {}, *ip;
+	size_t tcp_length = packet_put_tcp(segment, s), link_length, ip_length;
 
 	memset(frame, 0, FRAME_MAX);
-	memcpy(eth->h_dest, mac_balancer, ETH_ALEN);
-	memcpy(eth->h_source, mac_router, ETH_ALEN);
-	eth->h_proto = htons(s->v6 ? ETH_P_IPV6 : ETH_P_IP);
+	link_length = packet_put_link(frame, s);
+	ip = frame + link_length;
 	ip_length = s->v6 ? packet_put_ipv6(ip, s, tcp_length) : packet_put_ipv4(ip, s, tcp_length);
 	((struct tcphdr *)segment)->check =
 		packet_checksum(segment, tcp_length, packet_pseudo_sum(ip, s->v6, tcp_length));
 	memcpy(ip + ip_length, segment, tcp_length);
 	memset(ip + ip_length + tcp_length, 0xee, s->padding);
-	return ETH_HLEN + ip_length + tcp_length + s->padding;
+	return link_length + ip_length + tcp_length + s->padding;
 }
 
 /* The outer headers of a tunnel, written field by field and summed over all their bytes. */
@@ -227,23 +269,25 @@ static inline void packet_put_gue(uint8_t *udp, const uint8_t *ip, bool outer_v6
 	memcpy(udp, header, sizeof(header));
 }
 
-/* Wraps the IP packet of a frame; returns the new length of the frame. MACs stay. */
-static inline size_t packet_wrap(uint8_t frame[static FRAME_MAX], size_t length, bool inner_v6,
-				 size_t padding, const struct outer *outer)
+/* Wraps the IP packet of a frame; returns the new length of the frame. MACs and tags stay. */
+static inline size_t packet_wrap(uint8_t frame[static FRAME_MAX], size_t length,
+				 const struct segment *s, const struct outer *outer)
 {
 	bool outer_v6 = strchr(outer->destination, ':');
 	size_t room = (outer_v6 ? 40 : 20) + (outer->gue ? 12 : 0);
-	size_t inner_length = length - ETH_HLEN - padding;
-	uint8_t *ip = frame + ETH_HLEN, *inner = ip + room;
+	size_t link_length = ETH_HLEN + 4 * s->vlans;
+	size_t inner_length = length - link_length - s->padding;
+	uint8_t *ip = frame + link_length, *inner = ip + room;
+	__be16 type = htons(outer_v6 ? ETH_P_IPV6 : ETH_P_IP);
 
-	memmove(inner, ip, length - ETH_HLEN);
-	((struct ethhdr *)frame)->h_proto = htons(outer_v6 ? ETH_P_IPV6 : ETH_P_IP);
+	memmove(inner, ip, length - link_length);
+	memcpy(ip - sizeof(type), &type, sizeof(type));
 	if (outer_v6)
-		packet_put_outer_ipv6(ip, outer, inner, inner_v6, room - 40 + inner_length);
+		packet_put_outer_ipv6(ip, outer, inner, s->v6, room - 40 + inner_length);
 	else
-		packet_put_outer_ipv4(ip, outer, inner, inner_v6, room - 20 + inner_length);
+		packet_put_outer_ipv4(ip, outer, inner, s->v6, room - 20 + inner_length);
 	if (outer->gue)
-		packet_put_gue(inner - 12, ip, outer_v6, outer, inner_v6, 12 + inner_length);
+		packet_put_gue(inner - 12, ip, outer_v6, outer, s->v6, 12 + inner_length);
 	return length + room;
 }
 

@@ -49,12 +49,14 @@ struct row {
 	enum reason reason;
 	int backend;
 	size_t truncate; /* frame bytes to keep; 0: all */
+	bool drop;
 };
 
 #define SYN .flags = TCP_SYN
 #define ACK .flags = TCP_ACK
 #define BY(why, index) .reason = REASON_##why, .backend = index
 #define STAMPED_FOR(index) ACK, OPTIONS(NOP, NOP, TIMESTAMP(5, STAMP(index, 1)))
+#define DROPPED(why) .reason = REASON_##why, .backend = NO_BACKEND, .drop = true
 #define TO_THE_HOST(why) .reason = REASON_##why, .backend = NO_BACKEND
 
 /* Each is run over IPv4 and again over IPv6. */
@@ -176,11 +178,21 @@ static const struct row rows[] = {
 	  BY(ring_no_stamp, ON_RING) },
 	{ "a service without a backend that is up drops",
 	  { SYN, .dport = PORT_EMPTY },
-	  .reason = REASON_no_backend,
-	  .backend = NO_BACKEND },
+	  DROPPED(no_backend) },
 	{ "the other service's stamp leads to its backend",
 	  { ACK, .dport = PORT_OTHER, OPTIONS(NOP, NOP, TIMESTAMP(5, STAMP(200, 1))) },
 	  BY(stamp, ELSEWHERE) },
+	{ "a VLAN tag stays", { STAMPED_FOR(ON_LINK), .vlans = 1 }, BY(stamp, ON_LINK) },
+	{ "two VLAN tags stay",
+	  { SYN, .vlans = 2, OPTIONS(MP_JOIN_SYN(TOKEN_OF_7)) },
+	  BY(token, ON_LINK) },
+	{ "a VLAN tag goes before IPIP over IPv4",
+	  { STAMPED_FOR(IPIP_V4), .vlans = 1 },
+	  BY(stamp, IPIP_V4) },
+	{ "two VLAN tags go before GUE over IPv6",
+	  { STAMPED_FOR(GUE_V6), .vlans = 2 },
+	  BY(stamp, GUE_V6) },
+	{ "three VLAN tags are the host's", { SYN, .vlans = 3 }, TO_THE_HOST(not_ip) },
 	{ "IPIP over IPv4", { STAMPED_FOR(IPIP_V4) }, BY(stamp, IPIP_V4) },
 	{ "IPIP over IPv6", { STAMPED_FOR(IPIP_V6) }, BY(stamp, IPIP_V6) },
 	{ "GUE over IPv4", { STAMPED_FOR(GUE_V4) }, BY(stamp, GUE_V4) },
@@ -223,17 +235,60 @@ static const struct row v4_rows[] = {
 	{ "another address is the host's",
 	  { SYN, .destination = "192.0.2.2" },
 	  TO_THE_HOST(not_service) },
-	{ "a first fragment is the host's", { SYN, .fragment = 0x2000 }, TO_THE_HOST(fragment) },
-	{ "a later fragment is the host's", { SYN, .fragment = 3 }, TO_THE_HOST(fragment) },
+	{ "a first fragment goes like a whole packet",
+	  { SYN, .fragment = 0x2000, OPTIONS(MP_JOIN_SYN(TOKEN_OF_7)) },
+	  BY(token, ON_LINK) },
+	{ "a later fragment of TCP to a service address is dropped",
+	  { SYN, .fragment = 3 },
+	  DROPPED(fragment) },
+	{ "a later fragment of TCP to another address is the host's",
+	  { SYN, .fragment = 3, .destination = "192.0.2.2" },
+	  TO_THE_HOST(not_service) },
+	{ "a later fragment of UDP to a service address is the host's",
+	  { .fragment = 3, .protocol = IPPROTO_UDP },
+	  TO_THE_HOST(not_tcp) },
 };
 
 static const struct row v6_rows[] = {
 	{ "another address is the host's",
 	  { SYN, .destination = "2001:db8:1::2" },
 	  TO_THE_HOST(not_service) },
-	{ "a fragment is the host's",
-	  { SYN, .protocol = IPPROTO_FRAGMENT },
-	  TO_THE_HOST(fragment) },
+	{ "one extension header is stepped over",
+	  { SYN, .extensions = 1, OPTIONS(MP_JOIN_SYN(TOKEN_OF_7)) },
+	  BY(token, ON_LINK) },
+	{ "four extension headers of 64 bytes are stepped over",
+	  { STAMPED_FOR(ON_LINK), .extensions = 4, .extension_units = 7 },
+	  BY(stamp, ON_LINK) },
+	{ "extension headers go through IPIP over IPv6",
+	  { STAMPED_FOR(IPIP_V6), .extensions = 2 },
+	  BY(stamp, IPIP_V6) },
+	{ "a fifth extension header, to a service address, is dropped",
+	  { SYN, .extensions = 5 },
+	  DROPPED(too_many_extensions) },
+	{ "an extension header of 72 bytes, to a service address, is dropped",
+	  { SYN, .extensions = 1, .extension_units = 8 },
+	  DROPPED(too_many_extensions) },
+	{ "a fifth extension header to another address is the host's",
+	  { SYN, .extensions = 5, .destination = "2001:db8:1::2" },
+	  TO_THE_HOST(not_service) },
+	{ "UDP behind an extension header is the host's",
+	  { .extensions = 1, .protocol = IPPROTO_UDP },
+	  TO_THE_HOST(not_tcp) },
+	{ "a first fragment goes like a whole packet",
+	  { SYN, .fragment_header = true, .fragment = 1, OPTIONS(MP_JOIN_SYN(TOKEN_OF_7)) },
+	  BY(token, ON_LINK) },
+	{ "a later fragment of TCP to a service address is dropped",
+	  { SYN, .fragment_header = true, .fragment = 0x0018 },
+	  DROPPED(fragment) },
+	{ "a later fragment behind an extension header is dropped",
+	  { SYN, .extensions = 1, .fragment_header = true, .fragment = 0x0019 },
+	  DROPPED(fragment) },
+	{ "a later fragment of TCP to another address is the host's",
+	  { SYN, .fragment_header = true, .fragment = 0x0018, .destination = "2001:db8:1::2" },
+	  TO_THE_HOST(not_service) },
+	{ "a later fragment of UDP to a service address is the host's",
+	  { .fragment_header = true, .fragment = 0x0018, .protocol = IPPROTO_UDP },
+	  TO_THE_HOST(not_tcp) },
 };
 
 /* The fixture: a namespace with two ways out, and a configuration. */
@@ -369,7 +424,7 @@ static size_t expect_tunnel(const struct row *row, const struct segment *segment
 	struct outer outer = outers[row->backend];
 
 	outer.flow = flow_of(segment);
-	return packet_wrap(frame, length, segment->v6, segment->padding, &outer);
+	return packet_wrap(frame, length, segment, &outer);
 }
 
 /* What the row says must come out of the frame that went in. */
@@ -380,7 +435,7 @@ static uint32_t expect(const struct row *row, const struct segment *segment, uin
 	struct ethhdr *eth = (struct ethhdr *)frame;
 
 	if (row->backend == NO_BACKEND)
-		return row->reason == REASON_no_backend ? XDP_DROP : XDP_PASS;
+		return row->drop ? XDP_DROP : XDP_PASS;
 	if (row->backend >= IPIP_V4 && row->backend <= GUE_V6)
 		*length = expect_tunnel(row, segment, frame, *length);
 	fixture_lladdr(row->backend, eth->h_dest);
