@@ -103,16 +103,19 @@ static inline void token_tabulate(const struct token_secret *secret, uint32_t ep
 			rounds->f[round][half] = token_round(secret, epoch, round, half);
 }
 
-/* token_open() by table: the same body for the secret and epoch that were tabulated. */
+/*
+ * token_open() by table: the same body for the secret and epoch that were tabulated. The
+ * masks change nothing; without them the verifier of Linux 6.1 sees no bound on the index.
+ */
 SIPHASH_INLINE uint32_t token_look_up(const struct token_rounds *rounds, uint32_t token)
 {
 	uint32_t left = token >> TOKEN_HALF_BITS & TOKEN_HALF_MASK;
 	uint32_t right = token & TOKEN_HALF_MASK;
 
-	right ^= rounds->f[3][left];
-	left ^= rounds->f[2][right];
-	right ^= rounds->f[1][left];
-	left ^= rounds->f[0][right];
+	right = (right ^ rounds->f[3][left]) & TOKEN_HALF_MASK;
+	left = (left ^ rounds->f[2][right]) & TOKEN_HALF_MASK;
+	right = (right ^ rounds->f[1][left]) & TOKEN_HALF_MASK;
+	left = (left ^ rounds->f[0][right]) & TOKEN_HALF_MASK;
 	return left << TOKEN_HALF_BITS | right;
 }
 
