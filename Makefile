@@ -11,7 +11,7 @@ BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -ffreestanding $(WARNINGS) -I/usr/incl
 CFLAGS ?= -O2 -g
 CFLAGS += -std=gnu11 $(WARNINGS) -Wno-deprecated-declarations \
 	-Wno-missing-field-initializers -Ibuild -MMD -MP
-LDLIBS := -lbpf -lyaml -ljson-c -lmnl -lcrypto
+LDLIBS := -lxdp -lbpf -lyaml -ljson-c -lmnl -lcrypto
 
 PACKAGES := clang llvm gcc make pkg-config bpftool libbpf-dev libxdp-dev libyaml-dev \
 	libjson-c-dev libmnl-dev libssl-dev linux-libc-dev iproute2 ethtool procps python3 \
@@ -26,7 +26,7 @@ LOADER := $(patsubst loader/%.c,build/loader/%.o,$(wildcard loader/*.c))
 LOADER_LIBRARY := $(filter-out build/loader/main.o,$(LOADER))
 UNITS := $(patsubst selftests/unit/%.c,build/unit/%,$(wildcard selftests/unit/test_*.c))
 ROWS := $(patsubst selftests/rows/%.c,build/rows/%,$(wildcard selftests/rows/test_*.c))
-E2E := $(sort $(wildcard selftests/e2e/test_*.py))
+E2E := $(sort $(wildcard selftests/cli/test_*.py selftests/e2e/test_*.py))
 BPF_OBJECTS := build/lb.bpf.o build/server.bpf.o
 SKELETONS := $(BPF_OBJECTS:.bpf.o=.skel.h)
 

@@ -8,14 +8,22 @@
 
 #include "say.h"
 
+/*
+ * The XDP program of a device. Ours is any that goes by the maps pinned in the directory
+ * that -p names, whoever attached it, and whether it is the device's own or is called by
+ * libxdp's dispatcher.
+ */
 struct attachment {
-	uint32_t ifindex;
-	const char *mode; /* "native" or "generic" */
-	bool other;       /* an XDP program that is not ours */
+	bool generic;    /* else native */
+	uint32_t ours;   /* id of the balancer's, 0 if it is not there */
+	bool dispatcher; /* the device's own is libxdp's dispatcher */
 };
 
-/* What is attached to a device. False: no XDP program at all. */
+/* False: there is no XDP program on the device. */
 bool attachment_query(uint32_t ifindex, struct attachment *attachment);
+
+/* "native" or "generic" */
+const char *attachment_mode(const struct attachment *attachment);
 
 /* How many devices ours is attached to; their names go into text, with commas between. */
 int attachment_list(char *text, size_t size);

@@ -6,6 +6,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include "bpffs.h"
 
@@ -44,6 +45,40 @@ static int make_directories(const char *directory)
 	return mkdir(path, 0700) && errno != EEXIST ? -errno : 0;
 }
 
+enum status bpffs_check(const char *directory)
+{
+	if (is_bpffs(directory))
+		return DONE;
+	return fail(FAILED,
+		    "'%s' is not on a BPF filesystem; -p names a directory below " BPFFS_ROOT,
+		    directory);
+}
+
+/* Nothing is made on another filesystem. */
+static enum status check_parent(const char *directory)
+{
+	char path[4096];
+	char *end;
+
+	snprintf(path, sizeof(path), "%s", directory);
+	while ((end = strrchr(path, '/')) && end > path && access(path, F_OK) && errno == ENOENT)
+		*end = '\0';
+	if (is_bpffs(path) || errno == EACCES || errno == EPERM)
+		return DONE;
+	return bpffs_check(directory);
+}
+
+static enum status say_why_not(const char *directory, int err)
+{
+	const char *why = strerror(-err);
+
+	if (err == -EPERM && strchr(directory, '.'))
+		why = "a BPF filesystem takes no names with a dot";
+	else if (err == -EPERM || err == -EACCES)
+		why = "this needs root";
+	return fail(FAILED, "can't make the directory '%s': %s", directory, why);
+}
+
 enum status bpffs_prepare(const char *directory)
 {
 	enum status status = DONE;
@@ -51,17 +86,10 @@ enum status bpffs_prepare(const char *directory)
 
 	if (!strncmp(directory, BPFFS_ROOT "/", sizeof(BPFFS_ROOT)))
 		status = mount_root();
+	if (!status)
+		status = check_parent(directory);
 	if (status)
 		return status;
 	err = make_directories(directory);
-	if (err == -EACCES || (err == -EPERM && is_bpffs(BPFFS_ROOT)))
-		return fail(FAILED, "can't make the directory '%s': this needs root", directory);
-	if (err)
-		return fail(FAILED, "can't make the directory '%s': %s", directory, strerror(-err));
-	if (!is_bpffs(directory))
-		return fail(
-			FAILED,
-			"'%s' is not on a BPF filesystem; -p names a directory below " BPFFS_ROOT,
-			directory);
-	return DONE;
+	return err ? say_why_not(directory, err) : DONE;
 }

@@ -11,4 +11,7 @@
  */
 enum status bpffs_prepare(const char *directory);
 
+/* Says so and returns FAILED unless the directory is on a BPF filesystem. */
+enum status bpffs_check(const char *directory);
+
 #endif

@@ -2,40 +2,25 @@
 /* load and unload: pin the balancer's programs and maps, and take the pins away. */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "attachment.h"
 #include "bpffs.h"
 #include "cmd.h"
 #include "lb.skel.h"
+#include "pins.h"
 
 static const char *const pins[] = { "lb",      "lb_frags", "state",    "services", "backends",
 				    "secrets", "rings",    "counters", "devices" };
 
 #define PINS (sizeof(pins) / sizeof(pins[0]))
 
-static void pin_path(char path[static 4096], const char *name)
-{
-	snprintf(path, 4096, "%s/%s", options.pin_dir, name);
-}
-
-static bool is_pinned(const char *name)
-{
-	char path[4096];
-
-	pin_path(path, name);
-	return !access(path, F_OK);
-}
-
 static void unpin_all(void)
 {
-	char path[4096];
+	char path[PIN_PATH_MAX];
 
 	for (size_t i = 0; i < PINS; i++) {
 		pin_path(path, pins[i]);
@@ -43,22 +28,9 @@ static void unpin_all(void)
 	}
 }
 
-/* Against another load, unload or apply, until *lock is closed. */
-static enum status lock_pins(int *lock)
-{
-	*lock = open(options.pin_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (*lock < 0)
-		return fail(FAILED, "can't open '%s': %s", options.pin_dir,
-			    errno == EACCES ? "this needs root" : strerror(errno));
-	if (!flock(*lock, LOCK_EX))
-		return DONE;
-	close(*lock);
-	return fail(FAILED, "can't lock '%s': %s", options.pin_dir, strerror(errno));
-}
-
 static enum status pin_program(struct bpf_program *program)
 {
-	char path[4096];
+	char path[PIN_PATH_MAX];
 	int err;
 
 	pin_path(path, bpf_program__name(program));
@@ -91,9 +63,13 @@ static enum status load_programs(void)
 static enum status load_locked(void)
 {
 	enum status status;
+	char devices[256];
 
-	if (is_pinned("lb_frags"))
+	if (pin_exists("lb_frags"))
 		return fail(FAILED, "the balancer is loaded at '%s' already", options.pin_dir);
+	if (attachment_list(devices, sizeof(devices)))
+		return fail(FAILED, "the maps at '%s' are in use by the program on %s",
+			    options.pin_dir, devices);
 	unpin_all(); /* what a load that was killed left behind */
 	status = load_programs();
 	if (!status)
@@ -103,15 +79,27 @@ static enum status load_locked(void)
 	return status;
 }
 
+/* An `unload` may take the directory away between the two. */
+static enum status make_and_lock(int *lock)
+{
+	enum status status;
+
+	do {
+		status = bpffs_prepare(options.pin_dir);
+		if (status)
+			return status;
+		*lock = pins_try_lock(options.pin_dir);
+	} while (*lock == -ENOENT);
+	return *lock < 0 ? pins_say_why_not(options.pin_dir, *lock) : DONE;
+}
+
 enum status cmd_load(struct words *words)
 {
 	enum status status = words_end(words);
 	int lock;
 
 	if (!status)
-		status = bpffs_prepare(options.pin_dir);
-	if (!status)
-		status = lock_pins(&lock);
+		status = make_and_lock(&lock);
 	if (status)
 		return status;
 	status = load_locked();
@@ -119,16 +107,26 @@ enum status cmd_load(struct words *words)
 	return status;
 }
 
+static bool is_any_pinned(void)
+{
+	for (size_t i = 0; i < PINS; i++)
+		if (pin_exists(pins[i]))
+			return true;
+	return false;
+}
+
 static enum status unload_locked(void)
 {
+	bool with_programs = pin_exists("lb");
 	char devices[256];
 
-	if (!is_pinned("state"))
-		return fail(NOT_LOADED, "nothing is loaded at '%s'", options.pin_dir);
+	if (!is_any_pinned())
+		return pins_say_why_not(options.pin_dir, -ENOENT);
 	if (attachment_list(devices, sizeof(devices)))
 		return fail(FAILED, "still attached to %s: 'detach' first", devices);
 	unpin_all();
-	rmdir(options.pin_dir);
+	if (with_programs) /* else it is iproute2's directory, and not of `load`'s making */
+		rmdir(options.pin_dir);
 	return DONE;
 }
 
@@ -137,10 +135,8 @@ enum status cmd_unload(struct words *words)
 	enum status status = words_end(words);
 	int lock;
 
-	if (!status && access(options.pin_dir, F_OK) && errno == ENOENT)
-		status = fail(NOT_LOADED, "nothing is loaded at '%s'", options.pin_dir);
 	if (!status)
-		status = lock_pins(&lock);
+		status = pins_lock(options.pin_dir, &lock);
 	if (status)
 		return status;
 	status = unload_locked();

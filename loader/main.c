@@ -16,8 +16,8 @@ struct options options = {
 };
 
 static const struct command commands[] = {
-	{ "apply", "FILE", cmd_apply },
-	{ "check", "FILE", cmd_check },
+	{ "apply", "[FILE] [force]", cmd_apply },
+	{ "check", "[FILE]", cmd_check },
 	{ "load", "", cmd_load },
 	{ "unload", "", cmd_unload },
 	{ "attach", "dev DEV [native|generic]", cmd_attach },

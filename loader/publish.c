@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/timex.h>
@@ -62,10 +63,13 @@ static enum status allow_device(struct tables *tables, uint32_t ifindex)
 	return fail(FAILED, "can't forward by device %u: %s", ifindex, strerror(errno));
 }
 
-/* A neighbour that is silent just now is believed to be where it was. */
+/* A neighbour that is silent just now is believed to be where it was, if the device is. */
 static void keep_next_hop(struct backend *line, const struct backend *live)
 {
-	if (line->ifindex || !live->assigned || !address_equal(&line->address, &live->address))
+	char name[IF_NAMESIZE];
+
+	if (line->ifindex || !live->assigned || !address_equal(&line->address, &live->address) ||
+	    !if_indextoname(live->ifindex, name))
 		return;
 	line->ifindex = live->ifindex;
 	memcpy(line->eth_dst, live->eth_dst, sizeof(line->eth_dst));

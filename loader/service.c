@@ -177,6 +177,12 @@ static enum status begin_member(struct words *words, struct membership *m)
 	return status;
 }
 
+static enum status no_member(const struct membership *m)
+{
+	return fail(FAILED, "backend %u does not serve %s port %u", m->index,
+		    address_print(&m->service->address).text, m->service->port);
+}
+
 static enum status take_weight(struct words *words, uint16_t *weight)
 {
 	uint64_t number = WEIGHT_DEFAULT;
@@ -198,7 +204,8 @@ static enum status add_member(struct words *words)
 	if (!m.edit.config->backends[m.index].assigned)
 		status = fail(FAILED, "there is no backend %u: 'backend add' first", m.index);
 	else if (m.service->weight[m.index])
-		status = fail(FAILED, "backend %u serves it already", m.index);
+		status = fail(FAILED, "backend %u serves %s port %u already", m.index,
+			      address_print(&m.service->address).text, m.service->port);
 	else
 		status = take_weight(words, &m.service->weight[m.index]);
 	return edit_publish(&m.edit, status);
@@ -212,7 +219,7 @@ static enum status set_member(struct words *words)
 	if (status)
 		return status;
 	if (!m.service->weight[m.index])
-		status = fail(FAILED, "backend %u does not serve it", m.index);
+		status = no_member(&m);
 	else
 		status = take_weight(words, &m.service->weight[m.index]);
 	return edit_publish(&m.edit, status);
@@ -225,8 +232,7 @@ static enum status del_member(struct words *words)
 
 	if (status)
 		return status;
-	status = m.service->weight[m.index] ? words_end(words)
-					    : fail(FAILED, "backend %u does not serve it", m.index);
+	status = m.service->weight[m.index] ? words_end(words) : no_member(&m);
 	m.service->weight[m.index] = 0;
 	return edit_publish(&m.edit, status);
 }
@@ -248,7 +254,7 @@ static const struct command commands[] = {
 	{ "set", "ADDR port N [joins token|ring] [stamps on|off]", set },
 	{ "del", "ADDR port N", del },
 	{ "show", "[ADDR port N]", show },
-	{ "backend", "{ add | set | del } ADDR port N index I [weight W]", member },
+	{ "backend", "{ add | set | del } ...", member },
 	{ 0 },
 };
 

@@ -46,11 +46,12 @@ static struct json_object *show_devices(void)
 	for (struct if_nameindex *device = devices; device && device->if_index; device++) {
 		struct json_object *row;
 
-		if (!attachment_query(device->if_index, &attachment) || attachment.other)
+		if (!attachment_query(device->if_index, &attachment) || !attachment.ours)
 			continue;
 		row = json_object_new_object();
 		report_text(row, "dev", device->if_name);
-		report_text(row, "mode", attachment.mode);
+		report_text(row, "mode", attachment_mode(&attachment));
+		report_add(row, "dispatcher", json_object_new_boolean(attachment.dispatcher));
 		json_object_array_add(list, row);
 	}
 	if_freenameindex(devices);

@@ -2,15 +2,14 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "address.h"
+#include "pins.h"
 #include "tables_layout.h"
 
 static const struct {
@@ -69,20 +68,6 @@ static enum status open_map(struct tables *tables, const char *pin_dir, enum map
 	return DONE;
 }
 
-/* The lock is on the directory of the pins: it needs no file, and dies with its holder. */
-static enum status lock_directory(struct tables *tables, const char *pin_dir)
-{
-	tables->directory = open(pin_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (tables->directory < 0 && errno == ENOENT)
-		return fail(NOT_LOADED, "nothing is loaded at '%s'; try 'mptcp-lb load'", pin_dir);
-	if (tables->directory < 0)
-		return fail(FAILED, "can't open '%s': %s", pin_dir,
-			    errno == EACCES ? "this needs root" : strerror(errno));
-	if (flock(tables->directory, LOCK_EX))
-		return fail(FAILED, "can't lock '%s': %s", pin_dir, strerror(errno));
-	return DONE;
-}
-
 enum status tables_open(const char *pin_dir, struct tables **tables)
 {
 	struct tables *t = calloc(1, sizeof(*t));
@@ -93,7 +78,7 @@ enum status tables_open(const char *pin_dir, struct tables **tables)
 	t->directory = -1;
 	for (int map = 0; map < MAPS; map++)
 		t->fd[map] = -1;
-	status = lock_directory(t, pin_dir);
+	status = pins_lock(pin_dir, &t->directory);
 	for (int map = 0; !status && map < MAPS; map++)
 		status = open_map(t, pin_dir, map);
 	if (!status && tables_state(t)->abi && tables_state(t)->abi != LB_ABI)

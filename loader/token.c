@@ -260,5 +260,5 @@ enum status cmd_token(struct words *words)
 		{ 0 },
 	};
 
-	return words_dispatch(words, "token", commands);
+	return words_dispatch(words, "mptcp-lb token", commands);
 }

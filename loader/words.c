@@ -98,13 +98,35 @@ enum status words_end(const struct words *words)
 	return words->count ? fail(USAGE, "unexpected word '%s'", words->at[0]) : DONE;
 }
 
-static enum status help(const char *title, const struct command *rows)
+static void print_row(const char *title, const struct command *row)
 {
-	for (; rows->word; rows++)
+	printf("%s %s%s%s\n", title, row->word, *row->arguments ? " " : "", row->arguments);
+}
+
+static enum status help(const struct words *words, const char *title, const struct command *rows)
+{
+	enum status status = words_end(words);
+
+	for (; !status && rows->word; rows++)
 		if (rows->arguments)
-			printf("%s%s%s %s\n", title, *title ? " " : "", rows->word,
-			       rows->arguments);
-	return DONE;
+			print_row(title, rows);
+	return status;
+}
+
+static bool has_rows(const struct command *row)
+{
+	size_t length = strlen(row->arguments);
+
+	return length >= 4 && !strcmp(row->arguments + length - 4, " ...");
+}
+
+static enum status run(struct words *words, const char *title, const struct command *row)
+{
+	const struct command rows[] = { *row, { 0 } };
+
+	if (row->arguments && !has_rows(row) && words_take(words, "help"))
+		return help(words, title, rows);
+	return row->run(words);
 }
 
 enum status words_dispatch(struct words *words, const char *title, const struct command *rows)
@@ -112,11 +134,11 @@ enum status words_dispatch(struct words *words, const char *title, const struct 
 	const char *word = words_next(words);
 
 	if (!word)
-		return fail(USAGE, "%s: a word is missing; try '%s help'", title, title);
+		return fail(USAGE, "a word is missing after '%s'; try '%s help'", title, title);
 	if (!strcmp(word, "help"))
-		return help(title, rows);
+		return help(words, title, rows);
 	for (; rows->word; rows++)
 		if (!strcmp(word, rows->word))
-			return rows->run(words);
-	return fail(USAGE, "%s has no '%s'; try '%s help'", title, word, title);
+			return run(words, title, rows);
+	return fail(USAGE, "'%s' has no '%s'; try '%s help'", title, word, title);
 }

@@ -36,13 +36,15 @@ enum status words_end(const struct words *words);
 /* A command is a row: a word, and what it does with the words after it. */
 struct command {
 	const char *word;
-	const char *arguments; /* for help; NULL: not shown */
+	const char
+		*arguments; /* for help; ending in " ...": has rows of its own; NULL: not shown */
 	enum status (*run)(struct words *words);
 };
 
 /*
- * Runs the row that the next word names; rows end with one without a word. `help`
- * prints the rows under `title`; no word, or one that no row has, is USAGE.
+ * Runs the row that the next word names; rows end with one without a word. `help` prints
+ * the rows under `title`, and after the word of a row that one; no word, or one that no
+ * row has, is USAGE.
  */
 enum status words_dispatch(struct words *words, const char *title, const struct command *rows);
 

@@ -9,4 +9,11 @@ int pass(struct xdp_md *ctx __attribute__((unused)))
 	return XDP_PASS;
 }
 
+/* For devices whose MTU is more than a page. */
+SEC("xdp.frags")
+int pass_frags(struct xdp_md *ctx __attribute__((unused)))
+{
+	return XDP_PASS;
+}
+
 char LICENSE[] SEC("license") = "GPL";
