@@ -68,7 +68,7 @@ unit: $(UNITS)
 	$(Q)$(PROVE) $(UNITS)
 
 lint:
-	$(Q)clang-format --dry-run -Werror $$(git ls-files '*.[ch]')
+	$(Q)clang-format --dry-run -Werror $$(find bpf include loader selftests -name '*.[ch]')
 	$(Q)/usr/bin/python3 -B selftests/lint.py
 	$(Q)! $(SPARSE) bpf/lb.bpf.c 2>&1 | grep -v '^/usr/include\|note: in included file'
 	$(Q)/usr/bin/python3 -B selftests/model/codec.py check selftests/vectors.txt selftests/vectors-more.txt

@@ -14,6 +14,7 @@
 #include "parse.bpf.h"
 
 #define OUTER_TTL 64
+#define INNER_LENGTH_MAX (UINT16_MAX - 64) /* leaves room for every outer header */
 #define IPV4_DF 0x4000
 #define GUE_PORT 6080
 #define GUE_SOURCE_PORTS 0xc000 /* 49152 to 65535, by flow */
@@ -119,7 +120,10 @@ static __always_inline bool look_at_inner(struct xdp_md *ctx, const struct packe
 	if (!look_at_tags(ctx, pkt, inner))
 		return false;
 	inner->flow = flow_of(pkt);
-	return pkt->is_v6 ? look_at_ipv6(ctx, pkt, inner) : look_at_ipv4(ctx, pkt, inner);
+	if (!(pkt->is_v6 ? look_at_ipv6(ctx, pkt, inner) : look_at_ipv4(ctx, pkt, inner)))
+		return false;
+	return pkt->ip + inner->length <= bpf_xdp_get_buff_len(ctx) &&
+	       inner->length <= INNER_LENGTH_MAX;
 }
 
 /* The caller has checked that the frame reaches to pkt->ip and beyond. */

@@ -8,12 +8,22 @@
 #include "encap.bpf.h"
 #include "maps.bpf.h"
 
-static __always_inline enum reason rewrite_macs(struct xdp_md *ctx, const struct backend *backend)
+/*
+ * A link that floods shows every balancer on it what another has sent on already; passed on
+ * again, with no TTL to end it, one packet becomes a storm. All balancers pick alike, so a
+ * frame that is on its way to the backend says so.
+ */
+static __always_inline bool is_sent_on(const struct ethhdr *eth, const struct backend *backend)
 {
-	struct ethhdr *eth = packet_start(ctx);
+	bool same = true;
 
-	if ((void *)(eth + 1) > packet_end(ctx))
-		return REASON_malformed;
+	for (int i = 0; i < ETH_ALEN; i++)
+		same &= eth->h_dest[i] == backend->eth_dst[i];
+	return same || eth->h_dest[0] & 1;
+}
+
+static __always_inline enum reason rewrite_macs(struct ethhdr *eth, const struct backend *backend)
+{
 	__builtin_memcpy(eth->h_dest, backend->eth_dst, ETH_ALEN);
 	__builtin_memcpy(eth->h_source, backend->eth_src, ETH_ALEN);
 	return REASON_go_on;
@@ -25,18 +35,21 @@ static __always_inline enum reason forward(struct xdp_md *ctx, const struct pack
 {
 	uint32_t key = pkt->bank * MAX_BACKENDS + pkt->backend;
 	const struct backend *backend = bpf_map_lookup_elem(&backends, &key);
+	struct ethhdr *eth = packet_start(ctx);
 	enum reason why;
 
 	if (!backend || !backend->ifindex)
 		return REASON_no_neighbour;
-	why = backend->forward == FORWARD_L2 ? rewrite_macs(ctx, backend)
+	if ((void *)(eth + 1) > packet_end(ctx) || is_sent_on(eth, backend))
+		return REASON_not_ours;
+	why = backend->forward == FORWARD_L2 ? rewrite_macs(eth, backend)
 					     : encapsulate(ctx, pkt, cluster, backend);
 	if (why)
 		return why;
 	*action = XDP_TX;
 	if (backend->ifindex != ctx->ingress_ifindex)
 		*action = bpf_redirect_map(&devices, backend->ifindex, XDP_DROP);
-	return pkt->picked;
+	return *action == XDP_DROP ? REASON_no_device : pkt->picked;
 }
 
 #endif

@@ -29,6 +29,8 @@ enum disposition {
 	REASON(no_backend, TO_NOBODY, "the service has no backend that is up") \
 	REASON(no_neighbour, TO_NOBODY, "the backend's link-layer address is not known") \
 	REASON(no_headroom, TO_NOBODY, "the driver leaves no room for an outer header") \
+	REASON(not_ours, TO_HOST, "on its way to a backend already, or to many") \
+	REASON(no_device, TO_NOBODY, "the device that leads to the backend is gone") \
 	REASON(too_many_extensions, TO_NOBODY, \
 	       "IPv6 extension headers beyond the bound, to a service address")
 

@@ -334,6 +334,15 @@ static void drop_unused_rings(struct tables *tables)
 			bpf_map_delete_elem(tables->fd[RINGS], &id);
 }
 
+/* What the old bank held goes when the last packet is through; else the next publication's turn. */
+static void retire(struct tables *tables, uint32_t bank)
+{
+	if (wait_for_packets(tables))
+		return;
+	explicit_bzero(secrets_of(tables, bank), TOKEN_EPOCHS * sizeof(struct secret));
+	drop_unused_rings(tables);
+}
+
 enum status tables_publish(struct tables *tables, const struct config *config)
 {
 	uint32_t bank = (live_bank(tables) + 1) % BANKS;
@@ -348,6 +357,6 @@ enum status tables_publish(struct tables *tables, const struct config *config)
 	fill_secrets(tables, bank, config);
 	fill_cluster(tables, bank, config);
 	flip(tables);
-	drop_unused_rings(tables);
+	retire(tables, (bank + 1) % BANKS);
 	return DONE;
 }

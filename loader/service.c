@@ -183,9 +183,10 @@ static enum status no_member(const struct membership *m)
 		    address_print(&m->service->address).text, m->service->port);
 }
 
+/* *weight is 1 + the present one, or 0; without the word it stays, or becomes the default. */
 static enum status take_weight(struct words *words, uint16_t *weight)
 {
-	uint64_t number = WEIGHT_DEFAULT;
+	uint64_t number = *weight ? *weight - 1u : WEIGHT_DEFAULT;
 	enum status status = DONE;
 
 	if (words_take(words, "weight"))

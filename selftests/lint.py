@@ -1,17 +1,19 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
 """What clang-format does not see: SPDX lines, function length, and names of files."""
+import os
 import re
-import subprocess
 import sys
 
 LONGEST_FUNCTION = 60
 FORBIDDEN_NAMES = re.compile(r"(^|/)(util|utils|common|helpers?|misc)(\.|/)")
 
 
-def tracked_files():
-    out = subprocess.run(["git", "ls-files"], capture_output=True, text=True, check=True)
-    return out.stdout.split()
+def files():
+    yield "Makefile"
+    for place in ("bpf", "include", "loader", "selftests", "docs"):
+        for folder, _, names in os.walk(place):
+            yield from (os.path.join(folder, name) for name in sorted(names))
 
 
 def lacks_spdx(path, lines):
@@ -34,7 +36,7 @@ def long_functions(lines):
 
 
 def findings():
-    for path in tracked_files():
+    for path in files():
         if FORBIDDEN_NAMES.search(path):
             yield f"{path}: the name says nothing of what is inside"
         if not path.endswith((".c", ".h", ".py", "Makefile", ".sh")):

@@ -55,6 +55,8 @@ struct segment {
 	uint16_t fragment;       /* as in the IPv4 header, host order */
 	uint8_t protocol;        /* 0: TCP */
 	uint8_t tos;             /* DSCP and ECN */
+	const uint8_t *link;     /* destination MAC; NULL: the balancer's */
+	uint8_t missing;         /* bytes that the IP header's length does not count */
 	uint8_t vlans;           /* tags: 802.1ad outside, 802.1Q inside */
 	uint8_t extensions;      /* IPv6: destination options headers of 8 bytes each */
 	uint8_t extension_units; /* IPv6: further units of 8 bytes in each of them */
@@ -80,7 +82,7 @@ static inline size_t packet_put_ipv4(uint8_t *at, const struct segment *s, size_
 	*ip = (struct iphdr){
 		.version = 4,
 		.ihl = header / 4,
-		.tot_len = htons(header + tcp_length),
+		.tot_len = htons(header + tcp_length - s->missing),
 		.id = htons(0x1234),
 		.frag_off = htons(s->fragment),
 		.ttl = 61,
@@ -128,7 +130,7 @@ static inline size_t packet_put_ipv6(uint8_t *at, const struct segment *s, size_
 		.hop_limit = 61,
 	};
 	extensions = packet_put_extensions(at + sizeof(*ip), s, &ip->nexthdr);
-	ip->payload_len = htons(extensions + tcp_length);
+	ip->payload_len = htons(extensions + tcp_length - s->missing);
 	inet_pton(AF_INET6, s->source ? s->source : CLIENT_V6, &ip->saddr);
 	inet_pton(AF_INET6, s->destination ? s->destination : SERVICE_V6, &ip->daddr);
 	return sizeof(*ip) + extensions;
@@ -174,7 +176,7 @@ static inline size_t packet_put_link(uint8_t *frame, const struct segment *s)
 	__be16 type = htons(s->v6 ? ETH_P_IPV6 : ETH_P_IP);
 	size_t at = 2 * ETH_ALEN;
 
-	memcpy(frame, mac_balancer, ETH_ALEN);
+	memcpy(frame, s->link ? s->link : mac_balancer, ETH_ALEN);
 	memcpy(frame + ETH_ALEN, mac_router, ETH_ALEN);
 	for (int i = 0; i < s->vlans; i++, at += 4)
 		memcpy(frame + at, s->vlans > 2 ? tags[0][0] : tags[s->vlans - 1][i], 4);

@@ -2,6 +2,7 @@
 /* The balancer's decision and every byte it forwards, by BPF_PROG_TEST_RUN. Needs root. */
 #define _GNU_SOURCE
 #include <linux/bpf.h>
+#include <time.h>
 
 #include "../../include/reason.h"
 #include "../../loader/cmd.h"
@@ -58,6 +59,9 @@ struct row {
 #define STAMPED_FOR(index) ACK, OPTIONS(NOP, NOP, TIMESTAMP(5, STAMP(index, 1)))
 #define DROPPED(why) .reason = REASON_##why, .backend = NO_BACKEND, .drop = true
 #define TO_THE_HOST(why) .reason = REASON_##why, .backend = NO_BACKEND
+
+static const uint8_t mac_of_7[] = { 2, 0, 0, 1, 0, ON_LINK };
+static const uint8_t mac_broadcast[] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 
 /* Each is run over IPv4 and again over IPv6. */
 static const struct row rows[] = {
@@ -213,6 +217,22 @@ static const struct row rows[] = {
 	{ "padding behind the IP packet is no part of it",
 	  { SYN, .padding = 6 },
 	  BY(ring_new, ON_RING) },
+	{ "options that the IP length does not cover are the host's to judge",
+	  { STAMPED_FOR(ON_LINK), .missing = 1 },
+	  TO_THE_HOST(malformed) },
+	{ "a TCP header that the IP length does not cover is the host's to judge",
+	  { SYN, .missing = 5 },
+	  TO_THE_HOST(malformed) },
+	{ "a frame that another balancer sent on already is the host's",
+	  { STAMPED_FOR(ON_LINK), .link = mac_of_7 },
+	  TO_THE_HOST(not_ours) },
+	{ "a frame to everybody is the host's",
+	  { STAMPED_FOR(ON_LINK), .link = mac_broadcast },
+	  TO_THE_HOST(not_ours) },
+	{ "a packet that says that it is longer than its frame is not wrapped",
+	  { STAMPED_FOR(GUE_V4), .payload = 40 },
+	  TO_THE_HOST(malformed),
+	  .truncate = ETH_HLEN + 40 + 12 },
 	{ "another port is the host's", { SYN, .dport = 22 }, TO_THE_HOST(not_service) },
 	{ "UDP to a service is the host's", { .protocol = IPPROTO_UDP }, TO_THE_HOST(not_tcp) },
 	{ "a frame that ends in the IP header is the host's",
@@ -475,6 +495,11 @@ static bool check_counters(const struct row *row, const uint64_t *before, const 
 			good = false;
 		}
 	}
+	if (row->backend != NO_BACKEND &&
+	    after[COUNTER_BACKENDS + row->backend] != before[COUNTER_BACKENDS + row->backend] + 1) {
+		diag("the backend's packet was not counted");
+		return false;
+	}
 	for (uint32_t i = row->reason; i < COUNTER_BACKENDS; i += COUNTER_REASONS)
 		if (after[i] == before[i] + 1)
 			return good;
@@ -529,6 +554,32 @@ static void run_row(const struct row *row, bool v6)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) \
 	run_row(&rows[i], v6)
 
+/* A packet that finds the clock due reads it, less the seconds that TAI is ahead. */
+static void check_clock(void)
+{
+	const struct row row = { "", { STAMPED_FOR(ON_LINK) } };
+	struct clock *clock = &tables_state(tables)->clock;
+	uint8_t in[FRAME_MAX];
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = in,
+		    .data_size_in = packet_build(in, &row.in));
+	struct timespec now;
+	uint32_t wall_ms;
+
+	clock->due_jiffies = 0;
+	clock->tai_offset_ms = 37000;
+	bpf_prog_test_run_opts(program, &run);
+	clock_gettime(CLOCK_TAI, &now);
+	wall_ms = (uint32_t)(now.tv_sec * 1000ull + now.tv_nsec / 1000000) - 37000;
+	ok(wall_ms - clock->wall_ms < 5000, "a packet that finds the clock due reads it");
+	ok(clock->due_jiffies > 0, "and says when it is due again");
+	clock->wall_ms = 1;
+	bpf_prog_test_run_opts(program, &run);
+	ok(clock->wall_ms == 1, "a packet that finds it not due leaves it alone");
+	clock->due_jiffies -= 1000;
+	bpf_prog_test_run_opts(program, &run);
+	ok(clock->wall_ms != 1, "a packet that finds it due again reads it again");
+}
+
 int main(void)
 {
 	set_up();
@@ -536,6 +587,7 @@ int main(void)
 	RUN_ROWS(rows, true);
 	RUN_ROWS(v4_rows, false);
 	RUN_ROWS(v6_rows, true);
+	check_clock();
 	tear_down();
 	return tap_end();
 }
