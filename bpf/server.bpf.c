@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The server side: two tc programs around the TCP of an unmodified server. */
 #include <linux/errno.h>
+#include <linux/pkt_cls.h>
 
 #include "server_maps.bpf.h"
 #include "server_segment.bpf.h"
@@ -12,7 +13,6 @@ char LICENSE[] SEC("license") = "GPL";
 
 #define TSVAL_OFFSET 2 /* in the timestamps option */
 #define TSECR_OFFSET 6
-#define TC_ACT_UNSPEC (-1) /* whoever comes after us decides */
 
 static __always_inline struct server_state *state_now(void)
 {
@@ -49,15 +49,15 @@ static __always_inline void restore(struct __sk_buff *skb, const struct segment 
 	count(SERVER_restored);
 }
 
-SEC("tc")
-int egress(struct __sk_buff *skb)
+/* link: the length of the link-layer header. */
+static __always_inline int send(struct __sk_buff *skb, uint32_t link)
 {
 	struct server_state *state = state_now();
 	struct tcpopt_walk walk = {};
 	struct segment segment = {};
 	enum treatment treatment;
 
-	if (!state || !parse(skb, &segment, EGRESS) || !is_service(&segment))
+	if (!state || !parse(skb, &segment, EGRESS, link, skb->protocol) || !is_service(&segment))
 		return TC_ACT_UNSPEC;
 	treatment = treat_egress(&segment, state);
 	find_options(skb, &segment, &walk);
@@ -65,7 +65,7 @@ int egress(struct __sk_buff *skb)
 		count(SERVER_malformed);
 		return TC_ACT_UNSPEC;
 	}
-	if (state->replacing && is_capable_syn_ack(&segment, &walk))
+	if (state->replacing && is_syn_ack(&segment) && is_capable(&walk))
 		replace_key(skb, &segment, state, walk.capable);
 	if (treatment != TREAT_STAMPED)
 		count(SERVER_plain);
@@ -74,20 +74,51 @@ int egress(struct __sk_buff *skb)
 	return TC_ACT_UNSPEC;
 }
 
-SEC("tc")
-int ingress(struct __sk_buff *skb)
+static __always_inline void receive_ack(struct __sk_buff *skb, const struct segment *segment,
+					const struct server_state *state)
 {
-	struct server_state *state = state_now();
 	struct tcpopt_walk walk = {};
-	struct segment segment = {};
 
-	if (!state || !parse(skb, &segment, INGRESS) || !(segment.flags & TCP_ACK) ||
-	    !is_service(&segment))
-		return TC_ACT_UNSPEC;
-	find_options(skb, &segment, &walk);
+	find_options(skb, segment, &walk);
 	if (walk.malformed)
 		count(SERVER_malformed);
 	else if (walk.timestamp)
-		restore(skb, &segment, state, walk.timestamp);
+		restore(skb, segment, state, walk.timestamp);
+}
+
+static __always_inline int receive(struct __sk_buff *skb, uint32_t link)
+{
+	struct server_state *state = state_now();
+	struct segment segment = {};
+
+	if (!state || !parse(skb, &segment, INGRESS, link, skb->protocol) ||
+	    !(segment.flags & TCP_ACK) || !is_service(&segment))
+		return TC_ACT_UNSPEC;
+	receive_ack(skb, &segment, state);
 	return TC_ACT_UNSPEC;
+}
+
+SEC("tc")
+int egress(struct __sk_buff *skb)
+{
+	return send(skb, ETH_HLEN);
+}
+
+SEC("tc")
+int ingress(struct __sk_buff *skb)
+{
+	return receive(skb, ETH_HLEN);
+}
+
+/* For devices without a link layer, such as the kernel's tunnels: frames begin with IP. */
+SEC("tc")
+int egress_l3(struct __sk_buff *skb)
+{
+	return send(skb, 0);
+}
+
+SEC("tc")
+int ingress_l3(struct __sk_buff *skb)
+{
+	return receive(skb, 0);
 }
