@@ -8,6 +8,7 @@
 #include "server_options.bpf.h"
 #include "server_treatment.bpf.h"
 #include "server_key.bpf.h"
+#include "server_tunnel.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -86,15 +87,41 @@ static __always_inline void receive_ack(struct __sk_buff *skb, const struct segm
 		restore(skb, segment, state, walk.timestamp);
 }
 
+/* False: the packet is to be dropped. */
+static __always_inline bool take_off(struct __sk_buff *skb, uint32_t link,
+				     const struct tunnel *tunnel, struct segment *segment)
+{
+	enum server_counter outcome = decapsulate(skb, link, tunnel);
+
+	count(outcome);
+	segment->tcp -= tunnel->room;
+	segment->end -= tunnel->room;
+	return outcome == SERVER_decapsulated;
+}
+
 static __always_inline int receive(struct __sk_buff *skb, uint32_t link)
 {
 	struct server_state *state = state_now();
+	uint32_t at = link, protocol = skb->protocol;
 	struct segment segment = {};
+	struct tunnel tunnel = {};
+	enum outer outer;
 
-	if (!state || !parse(skb, &segment, INGRESS, link, skb->protocol) ||
-	    !(segment.flags & TCP_ACK) || !is_service(&segment))
+	if (!state)
 		return TC_ACT_UNSPEC;
-	receive_ack(skb, &segment, state);
+	outer = find_tunnel(skb, link, state, &tunnel);
+	if (outer == TUNNEL_MALFORMED)
+		count(SERVER_tunnel_malformed);
+	if (outer == TUNNEL) {
+		at += tunnel.room;
+		protocol = tunnel.inner;
+	}
+	if (!parse(skb, &segment, INGRESS, at, protocol) || !is_service(&segment))
+		return TC_ACT_UNSPEC;
+	if (outer == TUNNEL && !take_off(skb, link, &tunnel, &segment))
+		return TC_ACT_SHOT;
+	if (segment.flags & TCP_ACK)
+		receive_ack(skb, &segment, state);
 	return TC_ACT_UNSPEC;
 }
 

@@ -29,14 +29,18 @@ struct segment {
 	uint8_t flags;
 };
 
+/*
+ * Read anew each time: where two branches meet, clang 14 would keep a pointer's low half and
+ * extend it again (w3 = w3), which the verifier of Linux 6.18 takes for the end of a pointer.
+ */
 static __always_inline void *segment_start(const struct __sk_buff *skb)
 {
-	return (void *)(long)skb->data;
+	return (void *)(long)*(const volatile uint32_t *)&skb->data;
 }
 
 static __always_inline void *segment_end(const struct __sk_buff *skb)
 {
-	return (void *)(long)skb->data_end;
+	return (void *)(long)*(const volatile uint32_t *)&skb->data_end;
 }
 
 /* Makes the first `length` bytes readable: drivers may leave all but a few in fragments. */
@@ -138,7 +142,7 @@ static __always_inline bool is_service(const struct segment *segment)
 	return bpf_map_lookup_elem(&services, &service);
 }
 
-/* offset: at most an Ethernet, an IP and a TCP header into the frame. */
+/* offset: at most an Ethernet, an IP and a TCP header into the frame, no outer headers. */
 static __always_inline __be32 *word_at(struct __sk_buff *skb, uint32_t offset)
 {
 	__be32 *word = segment_start(skb) + (offset & 0xff);

@@ -92,6 +92,7 @@ static enum status fill_state(struct server_state *state, const struct request *
 	state->index = request->index;
 	state->index_bits = request->config->index_bits;
 	state->constant = stamp_constant(state->offset, state->index, state->index_bits);
+	state->address = request->config->backends[state->index].address;
 	state->abi = SERVER_ABI;
 	return DONE;
 }

@@ -87,6 +87,7 @@ static struct json_object *show(struct server_maps *maps, const struct connectio
 
 	report_number(object, "index", state->index);
 	report_number(object, "index-bits", state->index_bits);
+	report_text(object, "address", address_print(&state->address).text);
 	report_text(object, "phase", phase(state));
 	report_number(object, state->stamping ? "exempt" : "stamped",
 		      state->stamping ? living->exempt : living->stamped);
