@@ -8,6 +8,7 @@
 #include "server_options.bpf.h"
 #include "server_treatment.bpf.h"
 #include "server_key.bpf.h"
+#include "server_mss.bpf.h"
 #include "server_tunnel.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -50,6 +51,16 @@ static __always_inline void restore(struct __sk_buff *skb, const struct segment 
 	count(SERVER_restored);
 }
 
+static __always_inline void rewrite_syn_ack(struct __sk_buff *skb, const struct segment *segment,
+					    struct server_state *state,
+					    const struct tcpopt_walk *walk)
+{
+	if (state->replacing && is_capable(walk))
+		replace_key(skb, segment, state, walk->capable);
+	if (state->overhead && walk->mss)
+		lower_mss(skb, segment, state, walk->mss);
+}
+
 /* link: the length of the link-layer header. */
 static __always_inline int send(struct __sk_buff *skb, uint32_t link)
 {
@@ -66,8 +77,8 @@ static __always_inline int send(struct __sk_buff *skb, uint32_t link)
 		count(SERVER_malformed);
 		return TC_ACT_UNSPEC;
 	}
-	if (state->replacing && is_syn_ack(&segment) && is_capable(&walk))
-		replace_key(skb, &segment, state, walk.capable);
+	if (is_syn_ack(&segment))
+		rewrite_syn_ack(skb, &segment, state, &walk);
 	if (treatment != TREAT_STAMPED)
 		count(SERVER_plain);
 	else if (walk.timestamp)

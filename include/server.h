@@ -62,7 +62,8 @@ struct server_key {
 	COUNTER(tunnel_malformed, "packets by IPIP or GUE with malformed headers, left alone") \
 	COUNTER(tunnel_congested, "packets dropped: congestion was met on the way, and the inner " \
 				  "packet can't say so") \
-	COUNTER(tunnel_refused, "packets dropped: the kernel could not take outer headers off")
+	COUNTER(tunnel_refused, "packets dropped: the kernel could not take outer headers off") \
+	COUNTER(mss_lowered, "SYN/ACKs whose MSS was lowered by what a tunnel adds")
 
 #define SERVER_COUNTER_ENUM(name, words) SERVER_##name,
 enum server_counter { SERVER_COUNTERS(SERVER_COUNTER_ENUM) SERVER_COUNTER_COUNT };
@@ -84,6 +85,8 @@ struct server_state {
 	int32_t keys_queued; /* pushed less popped; for a moment it may be off by a few */
 	uint32_t syncookies_before; /* the sysctls as attach found them */
 	uint32_t timestamps_before;
+	uint32_t forward;  /* enum forward: how balancers send here, by the configuration */
+	uint32_t overhead; /* bytes that it adds to each packet */
 	uint32_t devices[SERVER_DEVICES_MAX];         /* ifindex; 0: unused */
 	uint8_t clsact_was_there[SERVER_DEVICES_MAX]; /* 0: we made the qdisc, detach removes it */
 	uint8_t pad[4];

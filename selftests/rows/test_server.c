@@ -11,6 +11,7 @@ struct options options;
 #define PLAIN_TS 0x12345678u
 #define STAMPED_TS 0x1a3659b8u /* the sum, worked out by hand */
 
+#define MSS_OF(value) TCPOPT_MSS, 4, (value) >> 8, (value)&0xff
 #define MP_CAPABLE_SYN_ACK TCPOPT_MPTCP, 12, 0x01, 0x01, 1, 2, 3, 4, 5, 6, 7, 8
 
 enum { PORT_OTHER = 8443 };
@@ -25,6 +26,7 @@ struct row {
 	uint32_t recording;
 	enum treatment known, then;
 	uint32_t counters;
+	uint32_t overhead;
 };
 
 #define SENT .program = SERVER_EGRESS, .before =
@@ -90,6 +92,34 @@ static const struct row rows[] = {
 	  BECOMES SEGMENT(SYN_ACK, MSS, SACK_PERMITTED, TIMESTAMP(STAMPED_TS, 9),
 			  MP_CAPABLE_SYN_ACK),
 	  COUNTED2(not_a_cookie, stamped) },
+
+	{ "the MSS of a SYN/ACK is lowered by what the tunnel adds",
+	  SENT SEGMENT(SYN_ACK, MSS, SACK_PERMITTED, TIMESTAMP(PLAIN_TS, 9)),
+	  BECOMES SEGMENT(SYN_ACK, MSS_OF(1460 - 32), SACK_PERMITTED, TIMESTAMP(STAMPED_TS, 9)),
+	  .overhead = 32, COUNTED2(stamped, mss_lowered) },
+	{ "an MSS at an odd offset is lowered and the checksum is right",
+	  SENT SEGMENT(SYN_ACK, NOP, MSS_OF(1025), NOP, NOP, NOP),
+	  BECOMES SEGMENT(SYN_ACK, NOP, MSS_OF(1025 - 40), NOP, NOP, NOP), .overhead = 40,
+	  COUNTED(mss_lowered) },
+	{ "an MSS that ends with the header is lowered",
+	  SENT SEGMENT(SYN_ACK, NOP28, NOP4, NOP4, MSS),
+	  BECOMES SEGMENT(SYN_ACK, NOP28, NOP4, NOP4, MSS_OF(1460 - 20)), .overhead = 20,
+	  COUNTED(mss_lowered) },
+	{ "the MSS of an exempt connection is lowered as well",
+	  SENT SEGMENT(SYN_ACK, MSS, TIMESTAMP(PLAIN_TS, 9), NOP, NOP),
+	  BECOMES SEGMENT(SYN_ACK, MSS_OF(1460 - 20), TIMESTAMP(PLAIN_TS, 9), NOP, NOP), .off = 1,
+	  .overhead = 20, COUNTED2(plain, mss_lowered) },
+	{ "an MSS that a tunnel would leave nothing of stays", SENT SEGMENT(SYN_ACK, MSS_OF(52)),
+	  .overhead = 52 },
+	{ "an MSS option of a wrong length stays",
+	  SENT SEGMENT(SYN_ACK, TCPOPT_MSS, 6, 5, 0xb4, 0, 0, NOP, NOP), .overhead = 20 },
+	{ "the MSS of a SYN stays", SENT SEGMENT(TCP_SYN, MSS), .overhead = 20 },
+	{ "the MSS of an ACK stays", SENT SEGMENT(ACK, MSS), .overhead = 20 },
+	{ "a SYN/ACK without an MSS stays", SENT SEGMENT(SYN_ACK, SACK_PERMITTED, NOP, NOP),
+	  .overhead = 20 },
+	{ "what another port sends keeps its MSS",
+	  SENT{ .flags = SYN_ACK, .dport = PORT_OTHER, OPTIONS(MSS) }, .overhead = 20 },
+	{ "without a tunnel the MSS stays", SENT SEGMENT(SYN_ACK, MSS) },
 
 	{ "an exempt connection is not stamped", SENT WITH_TSVAL(ACK, PLAIN_TS),
 	  .known = TREAT_PLAIN, .then = TREAT_PLAIN, COUNTED(plain) },
@@ -232,6 +262,7 @@ static void set_state(const struct row *row, uint32_t constant, uint64_t switche
 	state->stamping = !row->off;
 	state->recording = row->recording;
 	state->replacing = 1;
+	state->overhead = row->overhead;
 	state->constant = constant;
 	state->switched_ms = switched_ms;
 }
