@@ -7,27 +7,17 @@
 #include <linux/in.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
-#include <linux/udp.h>
 
 #include "csum.bpf.h"
 #include "maps.bpf.h"
 #include "parse.bpf.h"
+#include "../include/gue.h"
 
 #define OUTER_TTL 64
 #define INNER_LENGTH_MAX (UINT16_MAX - 64) /* leaves room for every outer header */
 #define IPV4_DF 0x4000
-#define GUE_PORT 6080
 #define GUE_SOURCE_PORTS 0xc000 /* 49152 to 65535, by flow */
 #define FLOW_LABEL_MASK 0xfffff
-
-/* Version 0, no options, no flags (draft-ietf-intarea-gue section 3). */
-struct gue {
-	uint8_t version_length;
-	uint8_t protocol;
-	__be16 flags;
-};
-
-#define GUE_ROOM (sizeof(struct udphdr) + sizeof(struct gue))
 
 /* What the outer headers say of the inner packet. */
 struct inner {

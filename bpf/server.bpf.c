@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The server side: two tc programs around the TCP of an unmodified server. */
 #include <linux/errno.h>
+#include <linux/pkt_cls.h>
 
 #include "server_maps.bpf.h"
 #include "server_segment.bpf.h"
 #include "server_options.bpf.h"
 #include "server_treatment.bpf.h"
 #include "server_key.bpf.h"
+#include "server_mss.bpf.h"
+#include "server_tunnel.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
 #define TSVAL_OFFSET 2 /* in the timestamps option */
 #define TSECR_OFFSET 6
-#define TC_ACT_UNSPEC (-1) /* whoever comes after us decides */
 
 static __always_inline struct server_state *state_now(void)
 {
@@ -49,15 +51,25 @@ static __always_inline void restore(struct __sk_buff *skb, const struct segment 
 	count(SERVER_restored);
 }
 
-SEC("tc")
-int egress(struct __sk_buff *skb)
+static __always_inline void rewrite_syn_ack(struct __sk_buff *skb, const struct segment *segment,
+					    struct server_state *state,
+					    const struct tcpopt_walk *walk)
+{
+	if (state->replacing && is_capable(walk))
+		replace_key(skb, segment, state, walk->capable);
+	if (state->overhead && walk->mss)
+		lower_mss(skb, segment, state, walk->mss);
+}
+
+/* link: the length of the link-layer header. */
+static __always_inline int send(struct __sk_buff *skb, uint32_t link)
 {
 	struct server_state *state = state_now();
 	struct tcpopt_walk walk = {};
 	struct segment segment = {};
 	enum treatment treatment;
 
-	if (!state || !parse(skb, &segment, EGRESS) || !is_service(&segment))
+	if (!state || !parse(skb, &segment, EGRESS, link, skb->protocol) || !is_service(&segment))
 		return TC_ACT_UNSPEC;
 	treatment = treat_egress(&segment, state);
 	find_options(skb, &segment, &walk);
@@ -65,8 +77,8 @@ int egress(struct __sk_buff *skb)
 		count(SERVER_malformed);
 		return TC_ACT_UNSPEC;
 	}
-	if (state->replacing && is_capable_syn_ack(&segment, &walk))
-		replace_key(skb, &segment, state, walk.capable);
+	if (is_syn_ack(&segment))
+		rewrite_syn_ack(skb, &segment, state, &walk);
 	if (treatment != TREAT_STAMPED)
 		count(SERVER_plain);
 	else if (walk.timestamp)
@@ -74,20 +86,77 @@ int egress(struct __sk_buff *skb)
 	return TC_ACT_UNSPEC;
 }
 
-SEC("tc")
-int ingress(struct __sk_buff *skb)
+static __always_inline void receive_ack(struct __sk_buff *skb, const struct segment *segment,
+					const struct server_state *state)
 {
-	struct server_state *state = state_now();
 	struct tcpopt_walk walk = {};
-	struct segment segment = {};
 
-	if (!state || !parse(skb, &segment, INGRESS) || !(segment.flags & TCP_ACK) ||
-	    !is_service(&segment))
-		return TC_ACT_UNSPEC;
-	find_options(skb, &segment, &walk);
+	find_options(skb, segment, &walk);
 	if (walk.malformed)
 		count(SERVER_malformed);
 	else if (walk.timestamp)
-		restore(skb, &segment, state, walk.timestamp);
+		restore(skb, segment, state, walk.timestamp);
+}
+
+/* False: the packet is to be dropped. */
+static __always_inline bool take_off(struct __sk_buff *skb, uint32_t link,
+				     const struct tunnel *tunnel, struct segment *segment)
+{
+	enum server_counter outcome = decapsulate(skb, link, tunnel);
+
+	count(outcome);
+	segment->tcp -= tunnel->room;
+	segment->end -= tunnel->room;
+	return outcome == SERVER_decapsulated;
+}
+
+static __always_inline int receive(struct __sk_buff *skb, uint32_t link)
+{
+	struct server_state *state = state_now();
+	uint32_t at = link, protocol = skb->protocol;
+	struct segment segment = {};
+	struct tunnel tunnel = {};
+	enum outer outer;
+
+	if (!state)
+		return TC_ACT_UNSPEC;
+	outer = find_tunnel(skb, link, state, &tunnel);
+	if (outer == TUNNEL_MALFORMED)
+		count(SERVER_tunnel_malformed);
+	if (outer == TUNNEL) {
+		at += tunnel.room;
+		protocol = tunnel.inner;
+	}
+	if (!parse(skb, &segment, INGRESS, at, protocol) || !is_service(&segment))
+		return TC_ACT_UNSPEC;
+	if (outer == TUNNEL && !take_off(skb, link, &tunnel, &segment))
+		return TC_ACT_SHOT;
+	if (segment.flags & TCP_ACK)
+		receive_ack(skb, &segment, state);
 	return TC_ACT_UNSPEC;
+}
+
+SEC("tc")
+int egress(struct __sk_buff *skb)
+{
+	return send(skb, ETH_HLEN);
+}
+
+SEC("tc")
+int ingress(struct __sk_buff *skb)
+{
+	return receive(skb, ETH_HLEN);
+}
+
+/* For devices without a link layer, such as the kernel's tunnels: frames begin with IP. */
+SEC("tc")
+int egress_l3(struct __sk_buff *skb)
+{
+	return send(skb, 0);
+}
+
+SEC("tc")
+int ingress_l3(struct __sk_buff *skb)
+{
+	return receive(skb, 0);
 }

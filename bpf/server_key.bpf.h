@@ -40,11 +40,9 @@ static __always_inline void replace_key(struct __sk_buff *skb, const struct segm
 	count(outcome);
 }
 
-static __always_inline bool is_capable_syn_ack(const struct segment *segment,
-					       const struct tcpopt_walk *walk)
+static __always_inline bool is_capable(const struct tcpopt_walk *walk)
 {
-	return (segment->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) && walk->capable &&
-	       walk->capable_length == TCPOLEN_MPTCP_MPC_SYNACK;
+	return walk->capable && walk->capable_length == TCPOLEN_MPTCP_MPC_SYNACK;
 }
 
 #endif

@@ -29,14 +29,18 @@ struct segment {
 	uint8_t flags;
 };
 
+/*
+ * Read anew each time: where two branches meet, clang 14 would keep a pointer's low half and
+ * extend it again (w3 = w3), which the verifier of Linux 6.18 takes for the end of a pointer.
+ */
 static __always_inline void *segment_start(const struct __sk_buff *skb)
 {
-	return (void *)(long)skb->data;
+	return (void *)(long)*(const volatile uint32_t *)&skb->data;
 }
 
 static __always_inline void *segment_end(const struct __sk_buff *skb)
 {
-	return (void *)(long)skb->data_end;
+	return (void *)(long)*(const volatile uint32_t *)&skb->data_end;
 }
 
 /* Makes the first `length` bytes readable: drivers may leave all but a few in fragments. */
@@ -54,14 +58,14 @@ static __always_inline void set_ipv4(struct address *address, __be32 v4)
 }
 
 static __always_inline bool parse_ipv4(struct __sk_buff *skb, struct segment *segment,
-				       enum direction direction)
+				       enum direction direction, uint32_t at)
 {
 	struct connection *connection = &segment->connection;
 	struct iphdr *ip;
 
-	if (!reach(skb, ETH_HLEN + IPV4_HEADER_MIN + TCP_HEADER_MIN))
+	if (!reach(skb, at + IPV4_HEADER_MIN + TCP_HEADER_MIN))
 		return false;
-	ip = segment_start(skb) + ETH_HLEN;
+	ip = segment_start(skb) + at;
 	if ((void *)(ip + 1) > segment_end(skb))
 		return false;
 	if (ip->version != 4 || ip->ihl * 4 < IPV4_HEADER_MIN || ip->protocol != IPPROTO_TCP ||
@@ -69,24 +73,24 @@ static __always_inline bool parse_ipv4(struct __sk_buff *skb, struct segment *se
 		return false;
 	set_ipv4(&connection->local, direction == EGRESS ? ip->saddr : ip->daddr);
 	set_ipv4(&connection->remote, direction == EGRESS ? ip->daddr : ip->saddr);
-	segment->tcp = ETH_HLEN + ip->ihl * 4;
+	segment->tcp = at + ip->ihl * 4;
 	return true;
 }
 
 static __always_inline bool parse_ipv6(struct __sk_buff *skb, struct segment *segment,
-				       enum direction direction)
+				       enum direction direction, uint32_t at)
 {
 	struct connection *connection = &segment->connection;
 	struct ipv6hdr *ip;
 
-	if (!reach(skb, ETH_HLEN + sizeof(*ip) + TCP_HEADER_MIN))
+	if (!reach(skb, at + sizeof(*ip) + TCP_HEADER_MIN))
 		return false;
-	ip = segment_start(skb) + ETH_HLEN;
+	ip = segment_start(skb) + at;
 	if ((void *)(ip + 1) > segment_end(skb) || ip->version != 6 || ip->nexthdr != IPPROTO_TCP)
 		return false;
 	__builtin_memcpy(&connection->local, direction == EGRESS ? &ip->saddr : &ip->daddr, 16);
 	__builtin_memcpy(&connection->remote, direction == EGRESS ? &ip->daddr : &ip->saddr, 16);
-	segment->tcp = ETH_HLEN + sizeof(*ip);
+	segment->tcp = at + sizeof(*ip);
 	return true;
 }
 
@@ -107,15 +111,25 @@ static __always_inline bool parse_tcp(struct __sk_buff *skb, struct segment *seg
 	return reach(skb, segment->end);
 }
 
-/* False for whatever is not a whole TCP header over IPv4 or plain IPv6. */
+/*
+ * at: where the IP header is; protocol: which one, as in skb->protocol. False for whatever
+ * is not a whole TCP header over IPv4 or plain IPv6.
+ */
 static __always_inline bool parse(struct __sk_buff *skb, struct segment *segment,
-				  enum direction direction)
+				  enum direction direction, uint32_t at, uint32_t protocol)
 {
-	if (skb->protocol == IPV4_PROTOCOL)
-		return parse_ipv4(skb, segment, direction) && parse_tcp(skb, segment, direction);
-	if (skb->protocol == IPV6_PROTOCOL)
-		return parse_ipv6(skb, segment, direction) && parse_tcp(skb, segment, direction);
+	if (protocol == IPV4_PROTOCOL)
+		return parse_ipv4(skb, segment, direction, at) &&
+		       parse_tcp(skb, segment, direction);
+	if (protocol == IPV6_PROTOCOL)
+		return parse_ipv6(skb, segment, direction, at) &&
+		       parse_tcp(skb, segment, direction);
 	return false;
+}
+
+static __always_inline bool is_syn_ack(const struct segment *segment)
+{
+	return (segment->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
 }
 
 static __always_inline bool is_service(const struct segment *segment)
@@ -128,7 +142,7 @@ static __always_inline bool is_service(const struct segment *segment)
 	return bpf_map_lookup_elem(&services, &service);
 }
 
-/* offset: at most an Ethernet, an IP and a TCP header into the frame. */
+/* offset: at most an Ethernet, an IP and a TCP header into the frame, no outer headers. */
 static __always_inline __be32 *word_at(struct __sk_buff *skb, uint32_t offset)
 {
 	__be32 *word = segment_start(skb) + (offset & 0xff);

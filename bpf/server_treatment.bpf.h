@@ -73,7 +73,7 @@ static __always_inline enum treatment treat_egress(const struct segment *segment
 {
 	uint32_t *known = bpf_map_lookup_elem(&connections, &segment->connection);
 
-	if ((segment->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK))
+	if (is_syn_ack(segment))
 		return treat_syn_ack(segment, state, known);
 	if (known && *known == TREAT_PLAIN_HANDSHAKE)
 		*known = TREAT_PLAIN;

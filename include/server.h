@@ -5,7 +5,7 @@
 
 #include "types.h"
 
-#define SERVER_ABI 0x6d6c7301 /* "mls", 1 */
+#define SERVER_ABI 0x6d6c7302 /* "mls", 2 */
 #define SERVER_KEYS_MAX 65536
 #define SERVER_CONNECTIONS_MAX 262144
 #define SERVER_HANDED_OUT_MAX 1048576
@@ -57,7 +57,13 @@ struct server_key {
 	COUNTER(restored, "segments received whose stamp was taken off") \
 	COUNTER(plain, "segments left alone: connections from before the attachment") \
 	COUNTER(connections_full, "connections that could not be noted: the map is full") \
-	COUNTER(malformed, "segments with malformed TCP options, left alone")
+	COUNTER(malformed, "segments with malformed TCP options, left alone") \
+	COUNTER(decapsulated, "packets whose outer headers were taken off") \
+	COUNTER(tunnel_malformed, "packets by IPIP or GUE with malformed headers, left alone") \
+	COUNTER(tunnel_congested, "packets dropped: congestion was met on the way, and the inner " \
+				  "packet can't say so") \
+	COUNTER(tunnel_refused, "packets dropped: the kernel could not take outer headers off") \
+	COUNTER(mss_lowered, "SYN/ACKs whose MSS was lowered by what a tunnel adds")
 
 #define SERVER_COUNTER_ENUM(name, words) SERVER_##name,
 enum server_counter { SERVER_COUNTERS(SERVER_COUNTER_ENUM) SERVER_COUNTER_COUNT };
@@ -65,9 +71,10 @@ enum server_counter { SERVER_COUNTERS(SERVER_COUNTER_ENUM) SERVER_COUNTER_COUNT 
 
 /* Map `state`, an mmapable array of one. */
 struct server_state {
-	uint64_t switched_ms; /* CLOCK_MONOTONIC: when `stamping` last changed */
-	uint64_t netns;       /* inode of the network namespace that it is attached in */
-	uint32_t abi;         /* SERVER_ABI */
+	uint64_t switched_ms;   /* CLOCK_MONOTONIC: when `stamping` last changed */
+	uint64_t netns;         /* inode of the network namespace that it is attached in */
+	struct address address; /* where balancers send to; what is tunnelled there is ours */
+	uint32_t abi;           /* SERVER_ABI */
 	uint32_t index;
 	uint32_t index_bits;
 	uint32_t offset;     /* ms; stamp_offset() of this boot */
@@ -78,6 +85,8 @@ struct server_state {
 	int32_t keys_queued; /* pushed less popped; for a moment it may be off by a few */
 	uint32_t syncookies_before; /* the sysctls as attach found them */
 	uint32_t timestamps_before;
+	uint32_t forward;  /* enum forward: how balancers send here, by the configuration */
+	uint32_t overhead; /* bytes that it adds to each packet */
 	uint32_t devices[SERVER_DEVICES_MAX];         /* ifindex; 0: unused */
 	uint8_t clsact_was_there[SERVER_DEVICES_MAX]; /* 0: we made the qdisc, detach removes it */
 	uint8_t pad[4];

@@ -14,6 +14,7 @@ struct tcpopt_walk {
 	uint16_t timestamp; /* the timestamps option */
 	uint16_t capable;   /* MP_CAPABLE; the last one, as in the kernel */
 	uint16_t join;      /* MP_JOIN of a SYN; the last one, as in the kernel */
+	uint16_t mss;
 	uint8_t capable_length;
 	uint8_t malformed;
 };
@@ -80,6 +81,8 @@ tcpopt_step(const uint8_t *data, const uint8_t *data_end, struct tcpopt_walk *wa
 		return tcpopt_malformed(walk);
 	if (option[0] == TCPOPT_TIMESTAMP && length == TCPOLEN_TIMESTAMP)
 		walk->timestamp = at;
+	else if (option[0] == TCPOPT_MSS && length == TCPOLEN_MSS)
+		walk->mss = at;
 	else if (option[0] == TCPOPT_MPTCP && length >= 3 && option + 3 <= data_end)
 		tcpopt_note_mptcp(option, length, walk);
 	walk->at = at + length;

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* server attach: from a configuration and a list of devices to stamps and keys. */
 #include <arpa/inet.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../include/gue.h"
 #include "../include/stamp.h"
 #include "bpffs.h"
 #include "server_commands.h"
@@ -78,6 +81,30 @@ static enum status remember_sysctls(struct server_state *state)
 	return DONE;
 }
 
+/* Of outer headers: IPv4 or IPv6, and with GUE those of UDP and GUE. */
+static uint32_t overhead_of(const struct config_backend *backend)
+{
+	uint32_t ip =
+		address_is_v4(&backend->address) ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+
+	switch (backend->forward) {
+	case FORWARD_L2:
+		break;
+	case FORWARD_IPIP:
+		return ip;
+	case FORWARD_GUE:
+		return ip + GUE_ROOM;
+	}
+	return 0;
+}
+
+static void fill_tunnel(struct server_state *state, const struct config_backend *backend)
+{
+	state->address = backend->address;
+	state->forward = backend->forward;
+	state->overhead = overhead_of(backend);
+}
+
 static enum status fill_state(struct server_state *state, const struct request *request)
 {
 	struct stat netns = {};
@@ -92,6 +119,7 @@ static enum status fill_state(struct server_state *state, const struct request *
 	state->index = request->index;
 	state->index_bits = request->config->index_bits;
 	state->constant = stamp_constant(state->offset, state->index, state->index_bits);
+	fill_tunnel(state, &request->config->backends[state->index]);
 	state->abi = SERVER_ABI;
 	return DONE;
 }

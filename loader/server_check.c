@@ -2,6 +2,7 @@
 /* server check: what keeps this host from being a good backend, one finding a line. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <json-c/json.h>
 #include <net/if.h>
 #include <stdarg.h>
@@ -84,6 +85,17 @@ static void check_queue(struct json_object *findings, struct server_maps *maps)
 		find(findings, "the queue of keys is empty: new connections lose their joins");
 }
 
+static void check_tunnel(struct json_object *findings, struct server_maps *maps)
+{
+	uint64_t sums[SERVER_COUNTER_COUNT];
+
+	if (!server_maps_counters(maps, sums) && sums[SERVER_tunnel_refused])
+		find(findings,
+		     "%" PRIu64 " tunnelled packets could not be unwrapped and were dropped: GRO "
+		     "must not merge UDP, see 'ethtool -K DEV rx-udp-gro-forwarding off'",
+		     sums[SERVER_tunnel_refused]);
+}
+
 struct listener_walk {
 	const struct server_service *service;
 	bool found, found_mptcp;
@@ -132,6 +144,7 @@ static enum status check_attachment(struct json_object *findings)
 	check_state(findings, server_maps_state(maps));
 	check_devices(findings, server_maps_state(maps));
 	check_queue(findings, maps);
+	check_tunnel(findings, maps);
 	server_maps_each_service(maps, check_service, findings);
 	server_maps_close(maps);
 	return DONE;

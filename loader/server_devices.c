@@ -12,18 +12,34 @@
 #include "server_devices.h"
 #include "server_programs.h"
 
-static bool is_ethernet(const char *name)
+enum link { LINK_ETHERNET, LINK_NONE, LINK_OTHER };
+
+static enum link link_of_type(uint16_t type)
+{
+	switch (type) {
+	case ARPHRD_ETHER:
+		return LINK_ETHERNET;
+	case ARPHRD_NONE: /* tun, WireGuard */
+	case ARPHRD_TUNNEL:
+	case ARPHRD_TUNNEL6:
+	case ARPHRD_SIT:
+		return LINK_NONE;
+	}
+	return LINK_OTHER;
+}
+
+static enum link link_of(const char *name)
 {
 	struct ifreq request = {};
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool yes;
+	enum link link = LINK_OTHER;
 
 	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
-	yes = fd >= 0 && !ioctl(fd, SIOCGIFHWADDR, &request) &&
-	      request.ifr_hwaddr.sa_family == ARPHRD_ETHER;
+	if (fd >= 0 && !ioctl(fd, SIOCGIFHWADDR, &request))
+		link = link_of_type(request.ifr_hwaddr.sa_family);
 	if (fd >= 0)
 		close(fd);
-	return yes;
+	return link;
 }
 
 static enum status take_name(struct words *words, const char **name)
@@ -46,8 +62,8 @@ enum status words_device(struct words *words, struct device_list *devices)
 	ifindex = if_nametoindex(name);
 	if (!ifindex)
 		return fail(FAILED, "there is no device '%s'", name);
-	if (!is_ethernet(name))
-		return fail(FAILED, "the device '%s' is not Ethernet", name);
+	if (link_of(name) == LINK_OTHER)
+		return fail(FAILED, "the device '%s' is neither Ethernet nor an IP tunnel", name);
 	for (size_t i = 0; i < devices->count; i++)
 		if (devices->ifindex[i] == ifindex)
 			return fail(USAGE, "the device '%s' is named twice", name);
@@ -115,7 +131,8 @@ static void release(struct server_state *state, int slot)
 
 static enum status put_program(const char *pin_dir, uint32_t ifindex, enum server_program program)
 {
-	int error = programs_attach(pin_dir, program, ifindex);
+	bool ethernet = link_of(device_name(ifindex).text) == LINK_ETHERNET;
+	int error = programs_attach(pin_dir, program, ifindex, ethernet);
 
 	if (error == -EEXIST)
 		return fail(FAILED, "the device '%s' has a server side from elsewhere already",

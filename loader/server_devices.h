@@ -13,7 +13,7 @@ struct device_list {
 	size_t count;
 };
 
-/* Takes `dev DEV` and adds it; DEV must be an Ethernet device that is not in the list. */
+/* Takes `dev DEV` and adds it; DEV is Ethernet or an IP tunnel, and not in the list yet. */
 enum status words_device(struct words *words, struct device_list *devices);
 
 /* Takes `dev DEV`, where DEV may be the number of a device that is gone. */

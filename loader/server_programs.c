@@ -17,12 +17,14 @@
 #define TC_HANDLE 1
 
 static const struct {
-	const char *name;
+	const char *ethernet, *l3; /* names */
 	enum bpf_tc_attach_point point;
 	uint32_t parent;
 } programs[] = {
-	[SERVER_INGRESS] = { "ingress", BPF_TC_INGRESS, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS) },
-	[SERVER_EGRESS] = { "egress", BPF_TC_EGRESS, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS) },
+	[SERVER_INGRESS] = { "ingress", "ingress_l3", BPF_TC_INGRESS,
+			     TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS) },
+	[SERVER_EGRESS] = { "egress", "egress_l3", BPF_TC_EGRESS,
+			    TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS) },
 };
 
 static void pin_path(char path[static PATH_BYTES], const char *pin_dir, const char *name)
@@ -32,8 +34,9 @@ static void pin_path(char path[static PATH_BYTES], const char *pin_dir, const ch
 
 static void unpin_all(const char *pin_dir)
 {
-	static const char *const pins[] = { "ingress",     "egress", "state",      "services",
-					    "connections", "keys",   "handed_out", "counters" };
+	static const char *const pins[] = { "ingress",    "egress",   "ingress_l3",  "egress_l3",
+					    "state",      "services", "connections", "keys",
+					    "handed_out", "counters" };
 	char path[PATH_BYTES];
 
 	for (size_t i = 0; i < sizeof(pins) / sizeof(pins[0]); i++) {
@@ -95,14 +98,15 @@ void programs_unpin(const char *pin_dir)
 	rmdir(path);
 }
 
-int programs_attach(const char *pin_dir, enum server_program program, uint32_t ifindex)
+int programs_attach(const char *pin_dir, enum server_program program, uint32_t ifindex,
+		    bool ethernet)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = programs[program].point);
 	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = TC_HANDLE, .priority = TC_PRIORITY);
 	char path[PATH_BYTES];
 	int error;
 
-	pin_path(path, pin_dir, programs[program].name);
+	pin_path(path, pin_dir, ethernet ? programs[program].ethernet : programs[program].l3);
 	opts.prog_fd = bpf_obj_get(path);
 	if (opts.prog_fd < 0)
 		return -errno;

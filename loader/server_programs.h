@@ -17,8 +17,12 @@ enum status programs_load(const char *pin_dir);
 /* Removes the pins and the directory; what is still on a device lives on. */
 void programs_unpin(const char *pin_dir);
 
-/* These return 0 or -errno: -EEXIST where a device has such a program already. */
-int programs_attach(const char *pin_dir, enum server_program program, uint32_t ifindex);
+/*
+ * These return 0 or -errno: -EEXIST where a device has such a program already. ethernet:
+ * whether its frames begin with an Ethernet header; else they begin with that of IP.
+ */
+int programs_attach(const char *pin_dir, enum server_program program, uint32_t ifindex,
+		    bool ethernet);
 int programs_detach(enum server_program program, uint32_t ifindex);
 
 /* Whether a device has such a program. */

@@ -80,6 +80,18 @@ static struct json_object *show_counters(struct server_maps *maps)
 	return object;
 }
 
+/* Both are taken off at the address, whichever the configuration says. */
+static void show_tunnel(struct json_object *object, const struct server_state *state)
+{
+	static const char *const words[] = { [FORWARD_IPIP] = "ipip", [FORWARD_GUE] = "gue" };
+
+	report_text(object, "address", address_print(&state->address).text);
+	if (!state->overhead)
+		return;
+	report_text(object, "decapsulates", words[state->forward]);
+	report_add(object, "mss", json_object_new_int(-(int)state->overhead));
+}
+
 static struct json_object *show(struct server_maps *maps, const struct connections_living *living)
 {
 	const struct server_state *state = server_maps_state(maps);
@@ -87,6 +99,7 @@ static struct json_object *show(struct server_maps *maps, const struct connectio
 
 	report_number(object, "index", state->index);
 	report_number(object, "index-bits", state->index_bits);
+	show_tunnel(object, state);
 	report_text(object, "phase", phase(state));
 	report_number(object, state->stamping ? "exempt" : "stamped",
 		      state->stamping ? living->exempt : living->stamped);

@@ -99,6 +99,8 @@ class Client:
 
 
 class Cluster:
+    settings = ()  # further lines of the configuration's section `cluster`
+
     def __init__(self, net):
         self.net = net
         self.config = os.path.join(net.dir, "balancer.yaml")
@@ -123,7 +125,7 @@ class Cluster:
 
     def write_config(self, path, members, stamps="on"):
         lines = ["cluster:", "  index-bits: 8", "  epoch: 0", f"  secrets: {{0: {self.secret}}}",
-                 "services:"]
+                 *(f"  {setting}" for setting in self.settings), "services:"]
         for family in (4, 6):
             lines += [f"  - address: '{SERVICES[family]}'", f"    ports: [{PORT}]",
                       f"    stamps: {stamps}", "    backends:"]

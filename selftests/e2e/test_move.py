@@ -124,9 +124,9 @@ class Trial:
             ("all finish, equal byte for byte both ways", self.finish))]
 
 
-def run_trials(net, *more):
+def run_trials(net, *more, kind=Cluster):
     """more: further tests, of the cluster as the trials left it."""
-    cluster = Cluster(net)
+    cluster = kind(net)
     cluster.start_balancer(FIRST)
     cluster.start_servers()
     cluster.start_server_sides()

@@ -85,7 +85,7 @@ static void set_up(void)
 	address_parse("127.0.0.1", &address);
 	if (server_maps_add_service(maps, &address, htons(PORT)) ||
 	    clsact_create(LOOPBACK, &was_there) ||
-	    programs_attach(pin_dir, SERVER_EGRESS, LOOPBACK))
+	    programs_attach(pin_dir, SERVER_EGRESS, LOOPBACK, true))
 		die("the server side does not attach");
 }
 

@@ -1,20 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Every byte that the server side's tc programs leave, by BPF_PROG_TEST_RUN. Needs root. */
-#define _GNU_SOURCE
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-#include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
+#include <linux/pkt_cls.h>
 
-#include "../../loader/address.h"
-#include "../../loader/bpffs.h"
-#include "../../loader/server_maps.h"
-#include "../../loader/server_programs.h"
-#include "packet.h"
-#include "tap.h"
+#include "server_fixture.h"
 
 struct options options;
 
@@ -23,6 +11,7 @@ struct options options;
 #define PLAIN_TS 0x12345678u
 #define STAMPED_TS 0x1a3659b8u /* the sum, worked out by hand */
 
+#define MSS_OF(value) TCPOPT_MSS, 4, (value) >> 8, (value)&0xff
 #define MP_CAPABLE_SYN_ACK TCPOPT_MPTCP, 12, 0x01, 0x01, 1, 2, 3, 4, 5, 6, 7, 8
 
 enum { PORT_OTHER = 8443 };
@@ -36,13 +25,13 @@ struct row {
 	uint32_t off;         /* 1: new connections are plain */
 	uint32_t recording;
 	enum treatment known, then;
-	int counter; /* that must move, less one place: 0 for none */
+	uint32_t counters;
+	uint32_t overhead;
 };
 
 #define SENT .program = SERVER_EGRESS, .before =
 #define RECEIVED .program = SERVER_INGRESS, .before =
 #define BECOMES .after =
-#define COUNTED(name) .counter = SERVER_##name + 1
 #define SEGMENT(f, ...) \
 	{ \
 		.flags = (f), .payload = 77, OPTIONS(__VA_ARGS__) \
@@ -102,7 +91,35 @@ static const struct row rows[] = {
 	  SENT SEGMENT(SYN_ACK, MSS, SACK_PERMITTED, TIMESTAMP(PLAIN_TS, 9), MP_CAPABLE_SYN_ACK),
 	  BECOMES SEGMENT(SYN_ACK, MSS, SACK_PERMITTED, TIMESTAMP(STAMPED_TS, 9),
 			  MP_CAPABLE_SYN_ACK),
-	  COUNTED(not_a_cookie) },
+	  COUNTED2(not_a_cookie, stamped) },
+
+	{ "the MSS of a SYN/ACK is lowered by what the tunnel adds",
+	  SENT SEGMENT(SYN_ACK, MSS, SACK_PERMITTED, TIMESTAMP(PLAIN_TS, 9)),
+	  BECOMES SEGMENT(SYN_ACK, MSS_OF(1460 - 32), SACK_PERMITTED, TIMESTAMP(STAMPED_TS, 9)),
+	  .overhead = 32, COUNTED2(stamped, mss_lowered) },
+	{ "an MSS at an odd offset is lowered and the checksum is right",
+	  SENT SEGMENT(SYN_ACK, NOP, MSS_OF(1025), NOP, NOP, NOP),
+	  BECOMES SEGMENT(SYN_ACK, NOP, MSS_OF(1025 - 40), NOP, NOP, NOP), .overhead = 40,
+	  COUNTED(mss_lowered) },
+	{ "an MSS that ends with the header is lowered",
+	  SENT SEGMENT(SYN_ACK, NOP28, NOP4, NOP4, MSS),
+	  BECOMES SEGMENT(SYN_ACK, NOP28, NOP4, NOP4, MSS_OF(1460 - 20)), .overhead = 20,
+	  COUNTED(mss_lowered) },
+	{ "the MSS of an exempt connection is lowered as well",
+	  SENT SEGMENT(SYN_ACK, MSS, TIMESTAMP(PLAIN_TS, 9), NOP, NOP),
+	  BECOMES SEGMENT(SYN_ACK, MSS_OF(1460 - 20), TIMESTAMP(PLAIN_TS, 9), NOP, NOP), .off = 1,
+	  .overhead = 20, COUNTED2(plain, mss_lowered) },
+	{ "an MSS that a tunnel would leave nothing of stays", SENT SEGMENT(SYN_ACK, MSS_OF(52)),
+	  .overhead = 52 },
+	{ "an MSS option of a wrong length stays",
+	  SENT SEGMENT(SYN_ACK, TCPOPT_MSS, 6, 5, 0xb4, 0, 0, NOP, NOP), .overhead = 20 },
+	{ "the MSS of a SYN stays", SENT SEGMENT(TCP_SYN, MSS), .overhead = 20 },
+	{ "the MSS of an ACK stays", SENT SEGMENT(ACK, MSS), .overhead = 20 },
+	{ "a SYN/ACK without an MSS stays", SENT SEGMENT(SYN_ACK, SACK_PERMITTED, NOP, NOP),
+	  .overhead = 20 },
+	{ "what another port sends keeps its MSS",
+	  SENT{ .flags = SYN_ACK, .dport = PORT_OTHER, OPTIONS(MSS) }, .overhead = 20 },
+	{ "without a tunnel the MSS stays", SENT SEGMENT(SYN_ACK, MSS) },
 
 	{ "an exempt connection is not stamped", SENT WITH_TSVAL(ACK, PLAIN_TS),
 	  .known = TREAT_PLAIN, .then = TREAT_PLAIN, COUNTED(plain) },
@@ -177,7 +194,7 @@ struct birth {
 	int switched_s; /* ago */
 	bool stamped;   /* its echo, 1 s old; else as the server's own clock has it */
 	enum treatment then;
-	int counter;
+	uint32_t counters;
 };
 
 static const struct birth births[] = {
@@ -195,49 +212,6 @@ static const struct birth births[] = {
 
 enum family { V4, V4_WITH_OPTIONS, V6, FAMILIES };
 static const char *const family_names[] = { "IPv4", "IPv4 with options", "IPv6" };
-
-static char pin_dir[64];
-static struct server_maps *maps;
-static int programs[2];
-
-static void die(const char *what)
-{
-	printf("Bail out! %s: %m\n", what);
-	exit(1);
-}
-
-static void set_up(void)
-{
-	static const char *const names[] = {
-		[SERVER_INGRESS] = "ingress", [SERVER_EGRESS] = "egress"
-	};
-	struct address address;
-	char path[128];
-
-	snprintf(pin_dir, sizeof(pin_dir), "/sys/fs/bpf/mptcp-lb-rows-%d", getpid());
-	snprintf(path, sizeof(path), "%s/server", pin_dir);
-	if (bpffs_prepare(path) || programs_load(pin_dir) || server_maps_open_new(pin_dir, &maps))
-		die("can't load");
-	for (int i = 0; i < 2; i++) {
-		snprintf(path, sizeof(path), "%s/server/%s", pin_dir, names[i]);
-		programs[i] = bpf_obj_get(path);
-		if (programs[i] < 0)
-			die("can't open a program");
-	}
-	address_parse(SERVICE_V4, &address);
-	server_maps_add_service(maps, &address, htons(SERVICE_PORT));
-	address_parse(SERVICE_V6, &address);
-	server_maps_add_service(maps, &address, htons(SERVICE_PORT));
-	server_maps_state(maps)->abi = SERVER_ABI;
-	server_maps_push_key(maps, &(struct server_key){ .key = 0x1122334455667788, .token = 1 });
-}
-
-static void tear_down(void)
-{
-	server_maps_close(maps);
-	programs_unpin(pin_dir);
-	rmdir(pin_dir);
-}
 
 /* packet_build() writes segments of clients; both checksums stay right when it is turned. */
 static void turn(uint8_t *frame, const struct segment *segment)
@@ -288,38 +262,9 @@ static void set_state(const struct row *row, uint32_t constant, uint64_t switche
 	state->stamping = !row->off;
 	state->recording = row->recording;
 	state->replacing = 1;
+	state->overhead = row->overhead;
 	state->constant = constant;
 	state->switched_ms = switched_ms;
-}
-
-static bool check_frame(const uint8_t *want, size_t want_length, const uint8_t *got,
-			size_t got_length)
-{
-	if (want_length == got_length && !memcmp(want, got, want_length))
-		return true;
-	for (size_t i = 0; i < want_length && i < got_length; i++)
-		if (want[i] != got[i])
-			diag("byte %zu is %02x, not %02x", i, got[i], want[i]);
-	if (want_length != got_length)
-		diag("%zu bytes came out, not %zu", got_length, want_length);
-	return false;
-}
-
-/* not_a_cookie goes together with what becomes of the timestamp. */
-static bool check_counters(int counter, const uint64_t *before, const uint64_t *after)
-{
-	bool good = true;
-
-	for (int i = 0; i < SERVER_COUNTER_COUNT; i++) {
-		bool wanted = i + 1 == counter ||
-			      (i == SERVER_stamped && counter == SERVER_not_a_cookie + 1);
-
-		if (after[i] - before[i] == wanted)
-			continue;
-		diag("counter %d moved by %llu", i, (unsigned long long)(after[i] - before[i]));
-		good = false;
-	}
-	return good;
 }
 
 static bool check_treatment(const struct connection *connection, enum treatment want)
@@ -337,30 +282,21 @@ static bool run_program(const struct row *row, const struct connection *connecti
 {
 	uint64_t before[SERVER_COUNTER_COUNT], after[SERVER_COUNTER_COUNT];
 	uint8_t out[FRAME_MAX];
-	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = in, .data_size_in = length, .data_out = out,
-		    .data_size_out = sizeof(out));
+	size_t out_length;
+	int verdict;
 	bool good;
 
 	if (row->known)
 		server_maps_add_connection(maps, connection, row->known);
 	server_maps_counters(maps, before);
-	if (bpf_prog_test_run_opts(programs[row->program], &run))
-		die("BPF_PROG_TEST_RUN");
+	out_length = run_frame(row->program, in, length, out, &verdict);
 	server_maps_counters(maps, after);
-	good = check_frame(want, length, out, run.data_size_out);
-	good &= check_counters(row->counter, before, after);
+	good = check_frame(want, length, out, out_length);
+	good &= check_counters(row->counters, before, after);
 	good &= check_treatment(connection, row->then);
-	good &= (int)run.retval == -1 && server_maps_keys_queued(maps) == 1;
+	good &= verdict == TC_ACT_UNSPEC && server_maps_keys_queued(maps) == 1;
 	server_maps_delete_connection(maps, connection);
 	return good;
-}
-
-static uint64_t monotonic_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000ull + now.tv_nsec / 1000000;
 }
 
 static void run_row(const struct row *row, enum family family)
@@ -371,8 +307,7 @@ static void run_row(const struct row *row, enum family family)
 	size_t length = build(in, row->before, family, row->program);
 
 	build(want, *after, family, row->program);
-	/* Long ago, even if the machine has not been up for so long. */
-	set_state(row, CONSTANT, monotonic_ms() - (COOKIE_LIFETIME_S + 1) * 1000);
+	set_state(row, CONSTANT, long_ago_ms());
 	ok(run_program(row, &connection, in, want, length), "%s: %s", family_names[family],
 	   row->sentence);
 }
@@ -391,12 +326,12 @@ static void run_birth(const struct birth *birth, enum family family)
 	struct row row = { .program = SERVER_INGRESS,
 			   .off = birth->off,
 			   .then = birth->then,
-			   .counter = birth->counter };
+			   .counters = birth->counters };
 	struct connection connection = connection_of(family, 0);
 	uint8_t in[FRAME_MAX], want[FRAME_MAX];
 	size_t length = build(in, third_ack(echo), family, SERVER_INGRESS);
 
-	build(want, third_ack(birth->counter ? echo - constant : echo), family, SERVER_INGRESS);
+	build(want, third_ack(birth->counters ? echo - constant : echo), family, SERVER_INGRESS);
 	set_state(&row, constant, now - birth->switched_s * 1000);
 	ok(run_program(&row, &connection, in, want, length), "%s: %s", family_names[family],
 	   birth->sentence);
@@ -405,12 +340,12 @@ static void run_birth(const struct birth *birth, enum family family)
 int main(void)
 {
 	set_up();
+	server_maps_push_key(maps, &(struct server_key){ .key = 0x1122334455667788, .token = 1 });
 	for (int family = 0; family < FAMILIES; family++) {
 		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 			run_row(&rows[i], family);
 		for (size_t i = 0; i < sizeof(births) / sizeof(births[0]); i++)
 			run_birth(&births[i], family);
 	}
-	tear_down();
 	return tap_end();
 }
