@@ -102,33 +102,42 @@ static enum status add(struct words *words)
 	return edit_publish(&edit, status);
 }
 
-static enum status use(struct words *words)
+/* Begins an edit of an epoch that has a secret. */
+static enum status begin_present(struct words *words, struct edit *edit, uint32_t *epoch)
 {
-	struct edit edit;
-	uint32_t epoch;
-	enum status status = begin(words, &edit, &epoch);
+	enum status status = begin(words, edit, epoch);
 
 	if (status)
 		return status;
 	status = words_end(words);
-	if (!status && !edit.config->secrets[epoch].present)
-		status = fail(FAILED, "epoch %u has no secret", epoch);
+	if (!status && !edit->config->secrets[*epoch].present)
+		status = fail(FAILED, "epoch %u has no secret", *epoch);
+	if (status)
+		edit_end(edit);
+	return status;
+}
+
+static enum status use(struct words *words)
+{
+	struct edit edit;
+	uint32_t epoch;
+	enum status status = begin_present(words, &edit, &epoch);
+
+	if (status)
+		return status;
 	edit.config->epoch = epoch;
-	return edit_publish(&edit, status);
+	return edit_publish(&edit, DONE);
 }
 
 static enum status del(struct words *words)
 {
 	struct edit edit;
 	uint32_t epoch;
-	enum status status = begin(words, &edit, &epoch);
+	enum status status = begin_present(words, &edit, &epoch);
 
 	if (status)
 		return status;
-	status = words_end(words);
-	if (!status && !edit.config->secrets[epoch].present)
-		status = fail(FAILED, "epoch %u has no secret", epoch);
-	else if (!status && edit.config->epoch == epoch && edit.config->service_count)
+	if (edit.config->epoch == epoch && edit.config->service_count)
 		status = fail(FAILED, "epoch %u is the one in use: 'secret use' another first",
 			      epoch);
 	explicit_bzero(&edit.config->secrets[epoch], sizeof(edit.config->secrets[epoch]));

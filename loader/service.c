@@ -68,6 +68,30 @@ static enum status take_pair(struct words *words, struct config_service *service
 	return status;
 }
 
+/* Likewise, with one that is there. */
+static enum status begin_known(struct words *words, struct edit *edit,
+			       struct config_service **service)
+{
+	struct name name;
+	enum status status = begin(words, edit, &name, service);
+
+	if (status || *service)
+		return status;
+	edit_end(edit);
+	return no_service(&name);
+}
+
+static enum status make_room(const struct config *config, const struct config_service *taken)
+{
+	if (taken)
+		return fail(FAILED, "service %s port %u is there already",
+			    address_print(&taken->address).text, taken->port);
+	if (config->service_count == MAX_SERVICES)
+		return fail(FAILED, "there are %d services already, which is the most",
+			    MAX_SERVICES);
+	return DONE;
+}
+
 static enum status add(struct words *words)
 {
 	struct config_service *service;
@@ -77,14 +101,9 @@ static enum status add(struct words *words)
 
 	if (status)
 		return status;
-	if (service || edit.config->service_count == MAX_SERVICES)
-		return edit_publish(&edit,
-				    service ? fail(FAILED, "service %s port %u is there already",
-						   address_print(&name.address).text, name.port)
-					    : fail(FAILED,
-						   "there are %d services already, "
-						   "which is the most",
-						   MAX_SERVICES));
+	status = make_room(edit.config, service);
+	if (status)
+		return edit_publish(&edit, status);
 	service = &edit.config->services[edit.config->service_count++];
 	service->address = name.address;
 	service->port = name.port;
@@ -98,13 +117,10 @@ static enum status set(struct words *words)
 {
 	struct config_service *service;
 	struct edit edit;
-	struct name name;
-	enum status status = begin(words, &edit, &name, &service);
+	enum status status = begin_known(words, &edit, &service);
 
 	if (status)
 		return status;
-	if (!service)
-		status = no_service(&name);
 	while (!status && words->count)
 		status = take_pair(words, service);
 	return edit_publish(&edit, status);
@@ -112,21 +128,16 @@ static enum status set(struct words *words)
 
 static enum status del(struct words *words)
 {
-	struct config_service *service;
+	struct config_service *service, *last;
 	struct edit edit;
-	struct name name;
-	enum status status = begin(words, &edit, &name, &service);
+	enum status status = begin_known(words, &edit, &service);
 
 	if (status)
 		return status;
-	status = service ? words_end(words) : no_service(&name);
-	if (!status) {
-		size_t last = --edit.config->service_count;
-
-		memmove(service, &edit.config->services[last], sizeof(*service));
-		memset(&edit.config->services[last], 0, sizeof(*service));
-	}
-	return edit_publish(&edit, status);
+	last = &edit.config->services[--edit.config->service_count];
+	memmove(service, last, sizeof(*service));
+	memset(last, 0, sizeof(*last));
+	return edit_publish(&edit, words_end(words));
 }
 
 static enum status show(struct words *words)
