@@ -15,7 +15,9 @@ LDLIBS := -lxdp -lbpf -lyaml -ljson-c -lmnl -lcrypto
 
 PACKAGES := clang llvm gcc make pkg-config bpftool libbpf-dev libxdp-dev libyaml-dev \
 	libjson-c-dev libmnl-dev libssl-dev linux-libc-dev iproute2 ethtool procps python3 \
-	clang-format sparse perl
+	clang-format sparse perl curl mptcpize openssl
+# The tests start these in namespaces; the system shall not start them.
+DAEMONS := nginx lighttpd haproxy
 
 ifeq ($(V),)
 Q := @
@@ -37,7 +39,7 @@ PROVE := prove --merge --exec ''
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all demo test test-6.1 run-test-6.1 check unit lint bench packages clean run-demo run-tests run-bench
+.PHONY: all demo test test-6.1 run-test-6.1 check unit lint bench packages daemons clean run-demo run-tests run-bench
 
 all: build/mptcp-lb $(BPF_OBJECTS)
 
@@ -45,6 +47,7 @@ all: build/mptcp-lb $(BPF_OBJECTS)
 SPARSE := sparse -Wbitwise -Wno-decl -D__bpf__ -D__CHECK_ENDIAN__ -I/usr/include/$(MULTIARCH)
 
 # What a user types: installs what is missing, then makes the target proper, which needs root.
+test: daemons
 demo test bench: packages
 	$(Q)$(MAKE) --no-print-directory $(if $(filter demo,$@),run-demo,$(if $(filter bench,$@),run-bench,run-tests))
 
@@ -54,6 +57,9 @@ packages:
 		grep -qx $(words $(PACKAGES)) || \
 		{ [ "$$(id -u)" = 0 ] || { echo "some packages are missing: run with sudo" >&2; exit 1; }; \
 		apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(PACKAGES); }
+
+daemons: packages
+	$(Q)selftests/install_idle.sh $(DAEMONS)
 
 run-demo: all build/pass.bpf.o build/move-slots
 	$(Q)/usr/bin/python3 -B selftests/e2e/demo.py
