@@ -10,10 +10,14 @@
 	| (uint32_t)((disposition) == TO_BACKEND) << REASON_##name
 #define BIT_IF_NOBODY(name, disposition, words) \
 	| (uint32_t)((disposition) == TO_NOBODY) << REASON_##name
+#define BIT_IF_SENDER(name, disposition, words) \
+	| (uint32_t)((disposition) == TO_SENDER) << REASON_##name
 static const uint32_t to_backend = 0 REASONS(BIT_IF_BACKEND);
 static const uint32_t to_nobody = 0 REASONS(BIT_IF_NOBODY);
+static const uint32_t to_sender = 0 REASONS(BIT_IF_SENDER);
 #undef BIT_IF_BACKEND
 #undef BIT_IF_NOBODY
+#undef BIT_IF_SENDER
 
 _Static_assert(REASON_COUNT <= COUNTER_REASONS, "a row of counters holds every reason");
 
@@ -33,6 +37,8 @@ static __always_inline uint32_t conclude(const struct packet *pkt, enum reason w
 		count(COUNTER_BACKENDS + pkt->backend);
 		return action;
 	}
+	if (to_sender >> why & 1)
+		return XDP_TX;
 	return to_nobody >> why & 1 ? XDP_DROP : XDP_PASS;
 }
 

@@ -15,6 +15,7 @@
 
 #define OUTER_TTL 64
 #define INNER_LENGTH_MAX (UINT16_MAX - 64) /* leaves room for every outer header */
+#define EXTENSION_WORDS_MAX (EXTENSION_HEADERS_MAX * (EXTENSION_LENGTH_MAX + 1) * 2 + 2)
 #define IPV4_DF 0x4000
 #define GUE_SOURCE_PORTS 0xc000 /* 49152 to 65535, by flow */
 #define FLOW_LABEL_MASK 0xfffff
@@ -40,19 +41,21 @@ static __always_inline uint32_t flow_of(const struct packet *pkt)
 	return mix ^ mix >> 15;
 }
 
-/* A TCP segment with a right checksum sums to the complement of its pseudo-header. */
-static __always_inline uint32_t sum_segment(const struct packet *pkt, uint32_t length)
+/*
+ * A TCP segment with a right checksum sums to the complement of its pseudo-header, an ICMP
+ * message to 0xffff, which is nothing, and so does an IPv4 header.
+ */
+static __always_inline uint32_t sum_ipv4(const struct iphdr *ip)
 {
-	uint32_t pseudo = IPPROTO_TCP + length;
+	uint32_t pseudo = IPPROTO_TCP + bpf_ntohs(ip->tot_len) - ip->ihl * 4;
 
-	for (int i = pkt->is_v6 ? 0 : 3; i < 4; i++) {
-		pseudo = csum_add_word(pseudo, pkt->saddr.words[i]);
-		pseudo = csum_add_word(pseudo, pkt->daddr.words[i]);
-	}
+	if (ip->protocol != IPPROTO_TCP)
+		return 0;
+	pseudo = csum_add_word(pseudo, ip->saddr);
+	pseudo = csum_add_word(pseudo, ip->daddr);
 	return (uint16_t)~csum_fold(pseudo);
 }
 
-/* An IPv4 header sums to 0xffff, which is nothing. */
 static __always_inline bool look_at_ipv4(struct xdp_md *ctx, const struct packet *pkt,
 					 struct inner *inner)
 {
@@ -61,7 +64,7 @@ static __always_inline bool look_at_ipv4(struct xdp_md *ctx, const struct packet
 	if ((void *)(ip + 1) > packet_end(ctx))
 		return false;
 	inner->length = bpf_ntohs(ip->tot_len);
-	inner->sum = sum_segment(pkt, inner->length - ip->ihl * 4);
+	inner->sum = sum_ipv4(ip);
 	inner->id = bpf_ntohs(ip->id);
 	inner->fragment = bpf_ntohs(ip->frag_off) & IPV4_DF;
 	inner->tos = ip->tos;
@@ -69,23 +72,49 @@ static __always_inline bool look_at_ipv4(struct xdp_md *ctx, const struct packet
 	return true;
 }
 
+/*
+ * The addresses and the length stand in the header and, complemented, in the sum of a
+ * segment or a message, so they cancel out.
+ */
+static __always_inline uint32_t sum_ipv6(const struct ipv6hdr *ip, uint8_t protocol)
+{
+	const __be32 *words = (const __be32 *)ip;
+
+	return csum_add_word(0, words[0]) + (ip->nexthdr << 8 | ip->hop_limit) +
+	       (uint16_t)~protocol;
+}
+
+/* 0 where there are none; the length of all of them stays when the others cancel out. */
+static __always_inline uint32_t sum_extensions(struct xdp_md *ctx, uint32_t from, uint32_t to)
+{
+	uint32_t sum = to - from;
+
+	for (uint32_t i = 0; i < EXTENSION_WORDS_MAX && from + 4 * i < to; i++) {
+		__be32 *word = packet_start(ctx) + ((from + 4 * i) & 0x1ff);
+
+		if ((void *)(word + 1) > packet_end(ctx))
+			break;
+		sum = csum_add_word(sum, *word);
+	}
+	return sum;
+}
+
 static __always_inline bool look_at_ipv6(struct xdp_md *ctx, const struct packet *pkt,
 					 struct inner *inner)
 {
 	struct ipv6hdr *ip = packet_start(ctx) + pkt->ip;
-	uint32_t first;
+	uint32_t extensions = pkt->ip + sizeof(*ip);
 
 	if ((void *)(ip + 1) > packet_end(ctx))
 		return false;
-	first = bpf_ntohl(*(__be32 *)ip);
 	inner->length = sizeof(*ip) + bpf_ntohs(ip->payload_len);
-	inner->sum = sum_segment(pkt, bpf_ntohs(ip->payload_len));
-	for (uint32_t i = 0; i < sizeof(*ip) / 4; i++)
-		inner->sum = csum_add_word(inner->sum, ((__be32 *)ip)[i]);
+	inner->sum = sum_ipv6(ip, pkt->protocol ? pkt->protocol : IPPROTO_TCP);
 	inner->id = 0;
 	inner->fragment = IPV4_DF;
-	inner->tos = first >> 20;
+	inner->tos = bpf_ntohl(*(__be32 *)ip) >> 20;
 	inner->protocol = IPPROTO_IPV6;
+	if (pkt->transport > extensions)
+		inner->sum += sum_extensions(ctx, extensions, pkt->transport);
 	return true;
 }
 

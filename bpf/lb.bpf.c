@@ -4,11 +4,24 @@
 #include "maps.bpf.h"
 #include "parse.bpf.h"
 #include "classify.bpf.h"
+#include "icmp.bpf.h"
 #include "pick.bpf.h"
 #include "forward.bpf.h"
 #include "conclude.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
+
+/* What is not a whole TCP segment may still be about a service. */
+static __always_inline enum reason parse_otherwise(struct xdp_md *ctx, struct packet *pkt,
+						   const struct cluster *cluster, enum reason why)
+{
+	if (why == REASON_fragment || why == REASON_too_many_extensions)
+		return find_line(pkt, 0, cluster->service_seed) ? why : REASON_not_service;
+	if (why != REASON_not_tcp || !is_icmp(pkt) || !find_line(pkt, 0, cluster->service_seed))
+		return why;
+	why = answer_echo(ctx, pkt);
+	return why == REASON_not_tcp ? parse_icmp_error(ctx, pkt) : why;
+}
 
 static __always_inline enum reason decide(struct xdp_md *ctx, struct packet *pkt, uint32_t *action)
 {
@@ -24,18 +37,21 @@ static __always_inline enum reason decide(struct xdp_md *ctx, struct packet *pkt
 	cluster = &now->cluster[pkt->bank];
 
 	why = parse(ctx, pkt);
-	if (why == REASON_fragment || why == REASON_too_many_extensions)
-		return find_line(pkt, 0, cluster->service_seed) ? why : REASON_not_service;
+	pkt->transport = pkt->tcp;
+	if (why)
+		why = parse_otherwise(ctx, pkt, cluster, why);
 	if (why)
 		return why;
 	service = find_line(pkt, pkt->dport, cluster->service_seed);
 	if (!service)
 		return REASON_not_service;
 	pkt->service = service->id;
-	pkt->clue = find_clue(ctx, pkt);
+	pkt->clue = pkt->protocol ? quoted_clue(ctx, pkt) : find_clue(ctx, pkt);
 	why = pick(pkt, now, cluster, service);
 	if (why)
 		return why;
+	if (pkt->protocol)
+		pkt->picked = pkt->picked == REASON_stamp ? REASON_icmp_stamp : REASON_icmp_ring;
 	return forward(ctx, pkt, cluster, action);
 }
 

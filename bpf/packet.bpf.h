@@ -43,12 +43,14 @@ enum clue {
 struct packet {
 	struct address saddr, daddr;
 	__be16 sport, dport;
-	uint16_t ip; /* offsets of the headers from the start of the frame */
-	uint16_t tcp;
+	uint16_t ip;        /* offsets of the headers from the start of the frame */
+	uint16_t tcp;       /* the one that ICMP quotes, for an ICMP error */
+	uint16_t transport; /* behind IP and its extension headers */
 	uint8_t is_v6;
-	uint8_t flags;   /* TCP_SYN and so on */
-	uint8_t options; /* length of the TCP options, 0 to 40 */
-	uint8_t clue;    /* enum clue */
+	uint8_t protocol; /* behind IP, where it is not TCP and the packet is whole */
+	uint8_t flags;    /* TCP_SYN and so on */
+	uint8_t options;  /* length of the TCP options, 0 to 40 */
+	uint8_t clue;     /* enum clue */
 	uint8_t bank;
 	uint8_t picked;   /* enum reason: why this backend */
 	uint16_t service; /* id: its row of counters; 0 for none */

@@ -12,6 +12,7 @@
 #include "packet.bpf.h"
 
 #define IPV4_OFFSET_MASK 0x1fff
+#define IPV4_FRAGMENT_MASK 0x3fff /* MF, or an offset */
 #define IPV6_OFFSET_MASK 0xfff8
 #define IPV4_HEADER_MIN 20
 #define VLAN_TAGS_MAX 2
@@ -66,13 +67,16 @@ static __always_inline enum reason parse_ipv4(struct xdp_md *ctx, struct packet 
 
 	if ((void *)(ip + 1) > packet_end(ctx) || ip->version != 4 || ip->ihl * 4 < IPV4_HEADER_MIN)
 		return REASON_malformed;
-	if (ip->protocol != IPPROTO_TCP)
-		return REASON_not_tcp;
 	set_ipv4(&pkt->saddr, ip->saddr);
 	set_ipv4(&pkt->daddr, ip->daddr);
+	pkt->tcp = pkt->ip + ip->ihl * 4;
+	if (ip->protocol != IPPROTO_TCP) {
+		if (!(ip->frag_off & be16(IPV4_FRAGMENT_MASK)))
+			pkt->protocol = ip->protocol;
+		return REASON_not_tcp;
+	}
 	if (ip->frag_off & be16(IPV4_OFFSET_MASK))
 		return REASON_fragment;
-	pkt->tcp = pkt->ip + ip->ihl * 4;
 	int32_t length = bpf_ntohs(ip->tot_len) - ip->ihl * 4;
 
 	why = parse_tcp(ctx, pkt);
@@ -123,13 +127,19 @@ static __always_inline enum reason parse_extensions(struct xdp_md *ctx, struct p
 	enum reason why = REASON_go_on;
 
 	skip_extensions(ctx, pkt, &header);
-	if (header == IPPROTO_FRAGMENT)
+	if (header == IPPROTO_FRAGMENT) {
 		why = skip_fragment(ctx, pkt, &header);
+		if (!why && header != IPPROTO_TCP)
+			why = REASON_not_tcp;
+	}
 	if (why)
 		return why;
 	if (is_skipped(header))
 		return REASON_too_many_extensions;
-	return header == IPPROTO_TCP ? REASON_go_on : REASON_not_tcp;
+	if (header == IPPROTO_TCP)
+		return REASON_go_on;
+	pkt->protocol = header;
+	return REASON_not_tcp;
 }
 
 static __always_inline enum reason parse_ipv6(struct xdp_md *ctx, struct packet *pkt)

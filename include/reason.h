@@ -7,6 +7,7 @@ enum disposition {
 	TO_HOST, /* XDP_PASS, untouched */
 	TO_BACKEND,
 	TO_NOBODY, /* XDP_DROP */
+	TO_SENDER, /* XDP_TX: the packet has become the answer */
 };
 
 /* REASON(name, disposition, words). Append only: the order is the order of the counters. */
@@ -31,6 +32,9 @@ enum disposition {
 	REASON(no_headroom, TO_NOBODY, "the driver leaves no room for an outer header") \
 	REASON(not_ours, TO_HOST, "on its way to a backend already, or to many") \
 	REASON(no_device, TO_NOBODY, "the device that leads to the backend is gone") \
+	REASON(icmp_stamp, TO_BACKEND, "ICMP error, by the stamp in what it quotes") \
+	REASON(icmp_ring, TO_BACKEND, "ICMP error, by the ring") \
+	REASON(icmp_echo, TO_SENDER, "echo to a service address, answered") \
 	REASON(too_many_extensions, TO_NOBODY, \
 	       "IPv6 extension headers beyond the bound, to a service address")
 

@@ -36,4 +36,15 @@
 #define MPTCP_KEY_OFFSET 4   /* in an MP_CAPABLE SYN/ACK */
 #define MPTCP_TOKEN_OFFSET 4 /* in an MP_JOIN SYN */
 
+/* ICMP and ICMPv6 types (RFC 792, RFC 4443); linux/icmp.h needs libc. */
+#define ICMP_ECHOREPLY 0
+#define ICMP_DEST_UNREACH 3
+#define ICMP_ECHO 8
+#define ICMP_TIME_EXCEEDED 11
+#define ICMP_PARAMETERPROB 12
+#define ICMPV6_DEST_UNREACH 1
+#define ICMPV6_PARAMPROB 4
+#define ICMPV6_ECHO_REQUEST 128
+#define ICMPV6_ECHO_REPLY 129
+
 #endif

@@ -49,18 +49,21 @@ struct segment {
 	uint8_t flags;
 	uint8_t options[40];
 	uint8_t options_length;
-	uint8_t ipv4_options;    /* bytes of NOPs between the IPv4 header and TCP */
-	uint16_t payload;        /* bytes */
-	uint16_t padding;        /* bytes behind the IP packet */
-	uint16_t fragment;       /* as in the IPv4 header, host order */
-	uint8_t protocol;        /* 0: TCP */
-	uint8_t tos;             /* DSCP and ECN */
-	const uint8_t *link;     /* destination MAC; NULL: the balancer's */
-	uint8_t missing;         /* bytes that the IP header's length does not count */
-	uint8_t vlans;           /* tags: 802.1ad outside, 802.1Q inside */
-	uint8_t extensions;      /* IPv6: destination options headers of 8 bytes each */
-	uint8_t extension_units; /* IPv6: further units of 8 bytes in each of them */
-	bool fragment_header;    /* IPv6: one that holds `fragment` */
+	uint8_t ipv4_options;        /* bytes of NOPs between the IPv4 header and TCP */
+	uint16_t payload;            /* bytes */
+	uint16_t padding;            /* bytes behind the IP packet */
+	uint16_t fragment;           /* as in the IPv4 header, host order */
+	uint8_t protocol;            /* 0: TCP */
+	uint8_t tos;                 /* DSCP and ECN */
+	uint8_t icmp_type;           /* with protocol ICMP or ICMPv6: a message in place of TCP */
+	const struct segment *quote; /* an ICMP error's; NULL: eight bytes of echo */
+	uint16_t quoted;             /* bytes of the quoted TCP segment */
+	const uint8_t *link;         /* destination MAC; NULL: the balancer's */
+	uint8_t missing;             /* bytes that the IP header's length does not count */
+	uint8_t vlans;               /* tags: 802.1ad outside, 802.1Q inside */
+	uint8_t extensions;          /* IPv6: destination options headers of 8 bytes each */
+	uint8_t extension_units;     /* IPv6: further units of 8 bytes in each of them */
+	bool fragment_header;        /* IPv6: one that holds `fragment` */
 };
 
 static inline uint16_t packet_checksum(const void *data, size_t length, uint32_t sum)
@@ -156,11 +159,35 @@ static inline size_t packet_put_tcp(uint8_t *at, const struct segment *s)
 	return sizeof(*tcp) + options + s->payload;
 }
 
+static inline size_t packet_put_quote(uint8_t *at, const struct segment *s)
+{
+	uint8_t segment[FRAME_MAX] = {};
+	struct segment quote = *s->quote;
+	size_t tcp_length = packet_put_tcp(segment, &quote), ip_length;
+
+	quote.v6 = s->v6;
+	ip_length = s->v6 ? packet_put_ipv6(at, &quote, tcp_length)
+			  : packet_put_ipv4(at, &quote, tcp_length);
+	memcpy(at + ip_length, segment, s->quoted);
+	return ip_length + s->quoted;
+}
+
+/* Its checksum is for the caller, who knows the addresses. */
+static inline size_t packet_put_icmp(uint8_t *at, const struct segment *s)
+{
+	memcpy(at, (uint8_t[]){ s->icmp_type, 0, 0, 0, 0x12, 0x34, 0, 1 }, 8);
+	if (s->quote)
+		return 8 + packet_put_quote(at + 8, s);
+	memcpy(at + 8, "pingpong", 8);
+	return 16;
+}
+
 /* The sum of the pseudo-header, before folding. */
-static inline uint32_t packet_pseudo_sum(const uint8_t *ip, bool v6, size_t tcp_length)
+static inline uint32_t packet_pseudo_sum(const uint8_t *ip, bool v6, uint8_t protocol,
+					 size_t length)
 {
 	const uint8_t *addresses = ip + (v6 ? 8 : 12);
-	uint32_t sum = IPPROTO_TCP + tcp_length;
+	uint32_t sum = protocol + length;
 
 	for (size_t i = 0; i < (v6 ? 32u : 8u); i += 2)
 		sum += addresses[i] << 8 | addresses[i + 1];
@@ -184,21 +211,32 @@ static inline size_t packet_put_link(uint8_t *frame, const struct segment *s)
 	return at + sizeof(type);
 }
 
+static inline void packet_sum(uint8_t *transport, size_t length, const uint8_t *ip,
+			      const struct segment *s)
+{
+	uint8_t protocol = s->icmp_type ? s->protocol : IPPROTO_TCP;
+	uint32_t pseudo =
+		protocol == IPPROTO_ICMP ? 0 : packet_pseudo_sum(ip, s->v6, protocol, length);
+	uint16_t sum = packet_checksum(transport, length, pseudo);
+
+	memcpy(transport + (s->icmp_type ? 2 : TCP_CHECK_OFFSET), &sum, sizeof(sum));
+}
+
 /* Returns the length of the frame; all checksums are right. */
 static inline size_t packet_build(uint8_t frame[static FRAME_MAX], const struct segment *s)
 {
-	uint8_t segment[FRAME_MAX] = {}, *ip;
-	size_t tcp_length = packet_put_tcp(segment, s), link_length, ip_length;
+	uint8_t transport[FRAME_MAX] = {}, *ip;
+	size_t length = s->icmp_type ? packet_put_icmp(transport, s) : packet_put_tcp(transport, s);
+	size_t link_length, ip_length;
 
 	memset(frame, 0, FRAME_MAX);
 	link_length = packet_put_link(frame, s);
 	ip = frame + link_length;
-	ip_length = s->v6 ? packet_put_ipv6(ip, s, tcp_length) : packet_put_ipv4(ip, s, tcp_length);
-	((struct tcphdr *)segment)->check =
-		packet_checksum(segment, tcp_length, packet_pseudo_sum(ip, s->v6, tcp_length));
-	memcpy(ip + ip_length, segment, tcp_length);
-	memset(ip + ip_length + tcp_length, 0xee, s->padding);
-	return link_length + ip_length + tcp_length + s->padding;
+	ip_length = s->v6 ? packet_put_ipv6(ip, s, length) : packet_put_ipv4(ip, s, length);
+	packet_sum(transport, length, ip, s);
+	memcpy(ip + ip_length, transport, length);
+	memset(ip + ip_length + length, 0xee, s->padding);
+	return link_length + ip_length + length + s->padding;
 }
 
 /* The outer headers of a tunnel, written field by field and summed over all their bytes. */

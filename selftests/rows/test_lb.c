@@ -51,6 +51,7 @@ struct row {
 	int backend;
 	size_t truncate; /* frame bytes to keep; 0: all */
 	bool drop;
+	bool answer; /* an echo reply comes out */
 };
 
 #define SYN .flags = TCP_SYN
@@ -245,7 +246,141 @@ static const struct row rows[] = {
 	  .truncate = ETH_HLEN + 20 + 19 },
 };
 
+/* What servers sent, and routers on the way to the client quote in ICMP errors. */
+#define ROUTER_V4 .source = "198.51.100.254"
+#define ROUTER_V6 .source = "2001:db8:c::fe"
+static const struct segment answer_v4 = { .source = SERVICE_V4,
+					  .destination = CLIENT_V4,
+					  .sport = SERVICE_PORT,
+					  .dport = CLIENT_PORT,
+					  .flags = TCP_ACK,
+					  .payload = 1000,
+					  OPTIONS(NOP, NOP, TIMESTAMP(STAMP(7, 40), 5)) };
+static const struct segment gue_answer_v4 = { .source = SERVICE_V4,
+					      .destination = CLIENT_V4,
+					      .sport = SERVICE_PORT,
+					      .dport = CLIENT_PORT,
+					      .flags = TCP_ACK,
+					      .payload = 1000,
+					      OPTIONS(NOP, NOP, TIMESTAMP(STAMP(GUE_V6, 40), 5)) };
+static const struct segment syn_ack_v4 = { .source = SERVICE_V4,
+					   .destination = CLIENT_V4,
+					   .sport = SERVICE_PORT,
+					   .dport = CLIENT_PORT,
+					   .flags = TCP_SYN | TCP_ACK,
+					   OPTIONS(MSS, SACK_PERMITTED, TIMESTAMP(STAMP(7, 40), 5),
+						   NOP, WINDOW_SCALE) };
+static const struct segment foreign_v4 = { .source = SERVICE_V4,
+					   .destination = CLIENT_V4,
+					   .sport = 22,
+					   .dport = CLIENT_PORT,
+					   .flags = TCP_ACK,
+					   OPTIONS(NOP, NOP, TIMESTAMP(STAMP(7, 40), 5)) };
+static const struct segment request_v4 = { .flags = TCP_ACK,
+					   OPTIONS(NOP, NOP, TIMESTAMP(STAMP(7, 40), 5)) };
+
+static const struct segment answer_v6 = { .source = SERVICE_V6,
+					  .destination = CLIENT_V6,
+					  .sport = SERVICE_PORT,
+					  .dport = CLIENT_PORT,
+					  .flags = TCP_ACK,
+					  .payload = 1000,
+					  OPTIONS(NOP, NOP, TIMESTAMP(STAMP(7, 40), 5)) };
+static const struct segment gue_answer_v6 = { .source = SERVICE_V6,
+					      .destination = CLIENT_V6,
+					      .sport = SERVICE_PORT,
+					      .dport = CLIENT_PORT,
+					      .flags = TCP_ACK,
+					      .payload = 1000,
+					      OPTIONS(NOP, NOP, TIMESTAMP(STAMP(GUE_V6, 40), 5)) };
+static const struct segment syn_ack_v6 = { .source = SERVICE_V6,
+					   .destination = CLIENT_V6,
+					   .sport = SERVICE_PORT,
+					   .dport = CLIENT_PORT,
+					   .flags = TCP_SYN | TCP_ACK,
+					   OPTIONS(MSS, SACK_PERMITTED, TIMESTAMP(STAMP(7, 40), 5),
+						   NOP, WINDOW_SCALE) };
+static const struct segment foreign_v6 = { .source = SERVICE_V6,
+					   .destination = CLIENT_V6,
+					   .sport = 22,
+					   .dport = CLIENT_PORT,
+					   .flags = TCP_ACK,
+					   OPTIONS(NOP, NOP, TIMESTAMP(STAMP(7, 40), 5)) };
+static const struct segment request_v6 = { .flags = TCP_ACK,
+					   OPTIONS(NOP, NOP, TIMESTAMP(STAMP(7, 40), 5)) };
+
 static const struct row v4_rows[] = {
+	{ "an ICMP error goes by the stamp of the whole segment that it quotes",
+	  { .protocol = IPPROTO_ICMP,
+	    .icmp_type = 3,
+	    ROUTER_V4,
+	    .quote = &answer_v4,
+	    .quoted = 60 },
+	  BY(icmp_stamp, ON_LINK) },
+	{ "an ICMP error goes by the stamp of a TCP header",
+	  { .protocol = IPPROTO_ICMP,
+	    .icmp_type = 3,
+	    ROUTER_V4,
+	    .quote = &answer_v4,
+	    .quoted = 32 },
+	  BY(icmp_stamp, ON_LINK) },
+	{ "an ICMP error goes by the stamp in a quoted SYN/ACK",
+	  { .protocol = IPPROTO_ICMP,
+	    .icmp_type = 3,
+	    ROUTER_V4,
+	    .quote = &syn_ack_v4,
+	    .quoted = 40 },
+	  BY(icmp_stamp, ON_LINK) },
+	{ "an ICMP error whose quote ends in the timestamp goes by the ring",
+	  { .protocol = IPPROTO_ICMP,
+	    .icmp_type = 3,
+	    ROUTER_V4,
+	    .quote = &answer_v4,
+	    .quoted = 27 },
+	  BY(icmp_ring, ON_RING) },
+	{ "an ICMP error that quotes 8 bytes of TCP goes by the ring",
+	  { .protocol = IPPROTO_ICMP, .icmp_type = 3, ROUTER_V4, .quote = &answer_v4, .quoted = 8 },
+	  BY(icmp_ring, ON_RING) },
+	{ "an ICMP error that quotes 3 bytes of TCP is the host's",
+	  { .protocol = IPPROTO_ICMP, .icmp_type = 3, ROUTER_V4, .quote = &answer_v4, .quoted = 3 },
+	  TO_THE_HOST(not_tcp) },
+	{ "an ICMP error about another port is the host's",
+	  { .protocol = IPPROTO_ICMP,
+	    .icmp_type = 3,
+	    ROUTER_V4,
+	    .quote = &foreign_v4,
+	    .quoted = 32 },
+	  TO_THE_HOST(not_service) },
+	{ "an ICMP error to another address is the host's, whatever it quotes",
+	  { .protocol = IPPROTO_ICMP,
+	    .icmp_type = 3,
+	    ROUTER_V4,
+	    .destination = "192.0.2.2",
+	    .quote = &answer_v4,
+	    .quoted = 32 },
+	  TO_THE_HOST(not_tcp) },
+	{ "an ICMP error of a TCP packet to a service, not from it, is the host's",
+	  { .protocol = IPPROTO_ICMP,
+	    .icmp_type = 3,
+	    ROUTER_V4,
+	    .quote = &request_v4,
+	    .quoted = 32 },
+	  TO_THE_HOST(not_tcp) },
+	{ "an ICMP error goes through GUE over IPv6",
+	  { .protocol = IPPROTO_ICMP,
+	    .icmp_type = 3,
+	    ROUTER_V4,
+	    .quote = &gue_answer_v4,
+	    .quoted = 32 },
+	  BY(icmp_stamp, GUE_V6) },
+	{ "echo to a service address is answered",
+	  { .protocol = IPPROTO_ICMP, .icmp_type = 8 },
+	  .reason = REASON_icmp_echo,
+	  .backend = NO_BACKEND,
+	  .answer = true },
+	{ "echo to another address is the host's",
+	  { .protocol = IPPROTO_ICMP, .icmp_type = 8, .destination = "192.0.2.2" },
+	  TO_THE_HOST(not_tcp) },
 	{ "IPv4 options are stepped over",
 	  { SYN, .ipv4_options = 40, OPTIONS(MP_JOIN_SYN(TOKEN_OF_7)) },
 	  BY(token, ON_LINK) },
@@ -270,6 +405,85 @@ static const struct row v4_rows[] = {
 };
 
 static const struct row v6_rows[] = {
+	{ "an ICMP error goes by the stamp of the whole segment that it quotes",
+	  { .protocol = IPPROTO_ICMPV6,
+	    .icmp_type = 2,
+	    ROUTER_V6,
+	    .quote = &answer_v6,
+	    .quoted = 60 },
+	  BY(icmp_stamp, ON_LINK) },
+	{ "an ICMP error goes by the stamp of a TCP header",
+	  { .protocol = IPPROTO_ICMPV6,
+	    .icmp_type = 2,
+	    ROUTER_V6,
+	    .quote = &answer_v6,
+	    .quoted = 32 },
+	  BY(icmp_stamp, ON_LINK) },
+	{ "an ICMP error goes by the stamp in a quoted SYN/ACK",
+	  { .protocol = IPPROTO_ICMPV6,
+	    .icmp_type = 2,
+	    ROUTER_V6,
+	    .quote = &syn_ack_v6,
+	    .quoted = 40 },
+	  BY(icmp_stamp, ON_LINK) },
+	{ "an ICMP error whose quote ends in the timestamp goes by the ring",
+	  { .protocol = IPPROTO_ICMPV6,
+	    .icmp_type = 2,
+	    ROUTER_V6,
+	    .quote = &answer_v6,
+	    .quoted = 27 },
+	  BY(icmp_ring, ON_RING) },
+	{ "an ICMP error that quotes 8 bytes of TCP goes by the ring",
+	  { .protocol = IPPROTO_ICMPV6,
+	    .icmp_type = 2,
+	    ROUTER_V6,
+	    .quote = &answer_v6,
+	    .quoted = 8 },
+	  BY(icmp_ring, ON_RING) },
+	{ "an ICMP error that quotes 3 bytes of TCP is the host's",
+	  { .protocol = IPPROTO_ICMPV6,
+	    .icmp_type = 2,
+	    ROUTER_V6,
+	    .quote = &answer_v6,
+	    .quoted = 3 },
+	  TO_THE_HOST(not_tcp) },
+	{ "an ICMP error about another port is the host's",
+	  { .protocol = IPPROTO_ICMPV6,
+	    .icmp_type = 2,
+	    ROUTER_V6,
+	    .quote = &foreign_v6,
+	    .quoted = 32 },
+	  TO_THE_HOST(not_service) },
+	{ "an ICMP error to another address is the host's, whatever it quotes",
+	  { .protocol = IPPROTO_ICMPV6,
+	    .icmp_type = 2,
+	    ROUTER_V6,
+	    .destination = "2001:db8:1::2",
+	    .quote = &answer_v6,
+	    .quoted = 32 },
+	  TO_THE_HOST(not_tcp) },
+	{ "an ICMP error of a TCP packet to a service, not from it, is the host's",
+	  { .protocol = IPPROTO_ICMPV6,
+	    .icmp_type = 2,
+	    ROUTER_V6,
+	    .quote = &request_v6,
+	    .quoted = 32 },
+	  TO_THE_HOST(not_tcp) },
+	{ "an ICMP error goes through GUE over IPv6",
+	  { .protocol = IPPROTO_ICMPV6,
+	    .icmp_type = 2,
+	    ROUTER_V6,
+	    .quote = &gue_answer_v6,
+	    .quoted = 32 },
+	  BY(icmp_stamp, GUE_V6) },
+	{ "echo to a service address is answered",
+	  { .protocol = IPPROTO_ICMPV6, .icmp_type = 128 },
+	  .reason = REASON_icmp_echo,
+	  .backend = NO_BACKEND,
+	  .answer = true },
+	{ "echo to another address is the host's",
+	  { .protocol = IPPROTO_ICMPV6, .icmp_type = 128, .destination = "2001:db8:1::2" },
+	  TO_THE_HOST(not_tcp) },
 	{ "another address is the host's",
 	  { SYN, .destination = "2001:db8:1::2" },
 	  TO_THE_HOST(not_service) },
@@ -423,6 +637,7 @@ static uint32_t flow_of(const struct segment *s)
 {
 	uint32_t words[4], mix;
 
+	/* Of an ICMP error too: it stands for what the client would send. */
 	if (s->v6)
 		inet_pton(AF_INET6, CLIENT_V6, words);
 	else
@@ -447,6 +662,33 @@ static size_t expect_tunnel(const struct row *row, const struct segment *segment
 	return packet_wrap(frame, length, segment, &outer);
 }
 
+/* The type of an echo reply is 0, and its message is sixteen bytes. */
+static void set_echo_reply_v4(uint8_t *frame)
+{
+	uint8_t *icmp = frame + ETH_HLEN + sizeof(struct iphdr);
+	uint16_t sum;
+
+	memset(icmp, 0, 4);
+	sum = packet_checksum(icmp, 16, 0);
+	memcpy(icmp + 2, &sum, sizeof(sum));
+}
+
+static uint32_t expect_answer(const struct segment *segment, uint8_t *frame)
+{
+	struct segment answer = *segment;
+	struct ethhdr *eth = (struct ethhdr *)frame;
+
+	answer.source = segment->v6 ? SERVICE_V6 : SERVICE_V4;
+	answer.destination = segment->v6 ? CLIENT_V6 : CLIENT_V4;
+	answer.icmp_type = ICMPV6_ECHO_REPLY; /* any but 0, which would be TCP */
+	packet_build(frame, &answer);
+	if (!segment->v6)
+		set_echo_reply_v4(frame);
+	memcpy(eth->h_dest, mac_router, ETH_ALEN);
+	memcpy(eth->h_source, mac_balancer, ETH_ALEN);
+	return XDP_TX;
+}
+
 /* What the row says must come out of the frame that went in. */
 static uint32_t expect(const struct row *row, const struct segment *segment, uint8_t *frame,
 		       size_t *length)
@@ -454,6 +696,8 @@ static uint32_t expect(const struct row *row, const struct segment *segment, uin
 	static const uint8_t mac_lo[6], mac_out[6] = { 2, 0, 0, 0, 0, 0xcc };
 	struct ethhdr *eth = (struct ethhdr *)frame;
 
+	if (row->answer)
+		return expect_answer(segment, frame);
 	if (row->backend == NO_BACKEND)
 		return row->drop ? XDP_DROP : XDP_PASS;
 	if (row->backend >= IPIP_V4 && row->backend <= GUE_V6)

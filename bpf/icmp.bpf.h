@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* ICMP and ICMPv6: errors that quote a packet from a service, and echo to its address. */
+#ifndef ICMP_BPF_H
+#define ICMP_BPF_H
+
+#include "classify.bpf.h"
+#include "csum.bpf.h"
+#include "parse.bpf.h"
+
+/* Both families begin so. */
+struct icmp_header {
+	uint8_t type;
+	uint8_t code;
+	__be16 checksum;
+	__be32 rest;
+};
+
+#define TSVAL_OFFSET 2 /* in the timestamps option */
+
+static __always_inline bool is_icmp(const struct packet *pkt)
+{
+	return pkt->protocol == (pkt->is_v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP);
+}
+
+static __always_inline bool is_icmp_error(bool is_v6, uint8_t type)
+{
+	if (is_v6)
+		return type >= ICMPV6_DEST_UNREACH && type <= ICMPV6_PARAMPROB;
+	return type == ICMP_DEST_UNREACH || type == ICMP_TIME_EXCEEDED ||
+	       type == ICMP_PARAMETERPROB;
+}
+
+static __always_inline bool same_address(const struct address *a, const struct address *b)
+{
+	return a->halves[0] == b->halves[0] && a->halves[1] == b->halves[1];
+}
+
+/* The quoted packet went the other way: its source is the service. */
+static __always_inline bool quote_addresses_v4(struct xdp_md *ctx, struct packet *pkt,
+					       uint32_t offset, struct address *service)
+{
+	struct iphdr *ip = packet_start(ctx) + offset;
+
+	if ((void *)(ip + 1) > packet_end(ctx) || ip->version != 4 ||
+	    ip->ihl * 4 < IPV4_HEADER_MIN || ip->protocol != IPPROTO_TCP ||
+	    ip->frag_off & be16(IPV4_OFFSET_MASK))
+		return false;
+	set_ipv4(service, ip->saddr);
+	set_ipv4(&pkt->saddr, ip->daddr);
+	pkt->tcp = offset + ip->ihl * 4;
+	return true;
+}
+
+static __always_inline bool quote_addresses_v6(struct xdp_md *ctx, struct packet *pkt,
+					       uint32_t offset, struct address *service)
+{
+	struct ipv6hdr *ip = packet_start(ctx) + offset;
+
+	if ((void *)(ip + 1) > packet_end(ctx) || ip->version != 6 || ip->nexthdr != IPPROTO_TCP)
+		return false;
+	__builtin_memcpy(service, &ip->saddr, sizeof(*service));
+	__builtin_memcpy(&pkt->saddr, &ip->daddr, sizeof(pkt->saddr));
+	pkt->tcp = offset + sizeof(*ip);
+	return true;
+}
+
+/*
+ * An error goes where the connection is that it is about: *pkt becomes the packet that the
+ * client would send. REASON_not_tcp: it is not an error about a TCP segment that the
+ * destination sent, and so the host's.
+ */
+static __always_inline enum reason parse_icmp_error(struct xdp_md *ctx, struct packet *pkt)
+{
+	uint8_t *type = packet_start(ctx) + pkt->tcp;
+	uint32_t quote = pkt->tcp + sizeof(struct icmp_header);
+	struct address service;
+	__be16 *ports;
+
+	if (type + 1 > (uint8_t *)packet_end(ctx) || !is_icmp_error(pkt->is_v6, *type))
+		return REASON_not_tcp;
+	if (!(pkt->is_v6 ? quote_addresses_v6(ctx, pkt, quote, &service)
+			 : quote_addresses_v4(ctx, pkt, quote, &service)))
+		return REASON_not_tcp;
+	ports = packet_start(ctx) + pkt->tcp;
+	if ((void *)(ports + 2) > packet_end(ctx) || !same_address(&service, &pkt->daddr))
+		return REASON_not_tcp;
+	pkt->dport = ports[0];
+	pkt->sport = ports[1];
+	return REASON_go_on;
+}
+
+/* RFC 792 quotes 8 bytes of TCP, most routers all of its header: then its TSval is a stamp. */
+static __always_inline enum clue quoted_clue(struct xdp_md *ctx, struct packet *pkt)
+{
+	struct tcpopt_walk walk = { .at = pkt->tcp + TCP_HEADER_MIN };
+	struct tcphdr *tcp = packet_start(ctx) + pkt->tcp;
+
+	if ((void *)(tcp + 1) > packet_end(ctx) || tcp->doff * 4 < TCP_HEADER_MIN)
+		return CLUE_NONE;
+	walk.end = pkt->tcp + tcp->doff * 4;
+	for (int i = 0; i < TCPOPT_STEPS && !walk.timestamp; i++)
+		if (tcpopt_next(ctx, &walk) == TCPOPT_WALK_ENDS)
+			break;
+	if (!walk.timestamp || !read_be32(ctx, walk.timestamp + TSVAL_OFFSET, &pkt->value))
+		return CLUE_NONE;
+	return CLUE_STAMP;
+}
+
+static __always_inline bool answer_ipv4(struct xdp_md *ctx, const struct packet *pkt)
+{
+	struct iphdr *ip = packet_start(ctx) + pkt->ip;
+	__be32 source;
+
+	if ((void *)(ip + 1) > packet_end(ctx))
+		return false;
+	source = ip->saddr;
+	ip->saddr = ip->daddr;
+	ip->daddr = source;
+	return true;
+}
+
+static __always_inline bool answer_ipv6(struct xdp_md *ctx, const struct packet *pkt)
+{
+	struct ipv6hdr *ip = packet_start(ctx) + pkt->ip;
+	struct in6_addr source;
+
+	if ((void *)(ip + 1) > packet_end(ctx))
+		return false;
+	source = ip->saddr;
+	ip->saddr = ip->daddr;
+	ip->daddr = source;
+	return true;
+}
+
+/* Swapping addresses leaves sums alone; the type changes by one word's high byte. */
+static __always_inline void answer_icmp(struct icmp_header *icmp, uint8_t reply)
+{
+	uint32_t sum =
+		(uint16_t)~bpf_ntohs(icmp->checksum) + (reply << 8) + (uint16_t) ~(icmp->type << 8);
+
+	icmp->type = reply;
+	icmp->checksum = be16(~csum_fold(sum));
+}
+
+/* Echo to a service address; REASON_not_tcp: it is not that. */
+static __always_inline enum reason answer_echo(struct xdp_md *ctx, const struct packet *pkt)
+{
+	struct icmp_header *icmp = packet_start(ctx) + pkt->tcp;
+	struct ethhdr *eth = packet_start(ctx);
+	uint8_t mac[ETH_ALEN];
+
+	if ((void *)(icmp + 1) > packet_end(ctx) || (void *)(eth + 1) > packet_end(ctx) ||
+	    icmp->type != (pkt->is_v6 ? ICMPV6_ECHO_REQUEST : ICMP_ECHO) || eth->h_dest[0] & 1)
+		return REASON_not_tcp;
+	if (!(pkt->is_v6 ? answer_ipv6(ctx, pkt) : answer_ipv4(ctx, pkt)))
+		return REASON_not_tcp;
+	answer_icmp(icmp, pkt->is_v6 ? ICMPV6_ECHO_REPLY : ICMP_ECHOREPLY);
+	__builtin_memcpy(mac, eth->h_dest, ETH_ALEN);
+	__builtin_memcpy(eth->h_dest, eth->h_source, ETH_ALEN);
+	__builtin_memcpy(eth->h_source, mac, ETH_ALEN);
+	return REASON_icmp_echo;
+}
+
+#endif
