@@ -16,33 +16,36 @@
 /* Cookies of handshakes in flight were made without the offset that this sysctl may bring back. */
 #define HANDSHAKE_S 1
 
-/* Only where the value is still ours: an operator's change stands. */
-static bool restore_sysctl(const char *name, uint32_t ours, uint32_t before)
+/* An operator's change stands. */
+static bool is_ours(const char *name, uint32_t ours, uint32_t before)
 {
 	uint32_t now;
 
-	if (sysctl_read(name, &now) || now != ours || before == ours)
-		return false;
-	return !sysctl_write(name, before);
+	return !sysctl_read(name, &now) && now == ours && before != ours;
 }
 
+/* Again and again comes to the same. */
 static void restore_sysctls(const struct server_state *state)
 {
-	if (restore_sysctl(SYSCTL_SYNCOOKIES, SYNCOOKIES_ALWAYS, state->syncookies_before) &&
-	    state->timestamps_before != TIMESTAMPS_NO_OFFSET)
-		sleep(HANDSHAKE_S);
-	restore_sysctl(SYSCTL_TIMESTAMPS, TIMESTAMPS_NO_OFFSET, state->timestamps_before);
+	if (is_ours(SYSCTL_SYNCOOKIES, SYNCOOKIES_ALWAYS, state->syncookies_before))
+		sysctl_write(SYSCTL_SYNCOOKIES, state->syncookies_before);
+	if (!is_ours(SYSCTL_TIMESTAMPS, TIMESTAMPS_NO_OFFSET, state->timestamps_before))
+		return;
+	sleep(HANDSHAKE_S);
+	sysctl_write(SYSCTL_TIMESTAMPS, state->timestamps_before);
 }
 
+/* What says that there is something to restore goes last: killed, it can be done again. */
 void server_remove(struct server_state *state)
 {
+	state->replacing = 0;
+	state->stamping = 0;
+	if (state->abi)
+		restore_sysctls(state);
 	for (int slot = 0; slot < SERVER_DEVICES_MAX; slot++)
 		if (state->devices[slot])
 			device_detach(state, slot);
-	if (state->abi) {
-		state->abi = 0;
-		restore_sysctls(state);
-	}
+	state->abi = 0;
 	programs_unpin(options.pin_dir);
 }
 

@@ -137,6 +137,21 @@ class Trial:
             ("'force' detaches at once, and new connections work", self.force))]
 
 
+def interrupt(trial):
+    """Killed between the two sysctls, a detach can be done again and comes to its end."""
+    trial.cluster.start_server_sides([trial.name] * (not trial.cluster.is_attached(trial.name)))
+    detaching = trial.space.start(*trial.side.argv, "server", "detach", "dev", "eth0", "force")
+    before = trial.before[0]
+    wait_until("one sysctl is restored", lambda: trial.sysctls()[0] == before[0])
+    detaching.kill()
+    detaching.wait()
+    if trial.sysctls() == before:
+        raise Failure("the detach was killed too late for this test")
+    trial.side("server detach dev eth0 force")
+    if trial.sysctls() != before:
+        raise Failure(f"sysctls were {before} and are {trial.sysctls()}")
+
+
 def take_over(cluster, family):
     """A live service, from a ring alone to stamps, which then keep what the ring would lose."""
     cluster.write_config(cluster.config, FIRST, stamps="off")
@@ -163,6 +178,8 @@ def main():
         tests = [step for trial in trials for step in trial.steps()]
         tests += [(f"IPv{family}: a live service is taken over, and stamps are turned on",
                    functools.partial(take_over, cluster, family)) for family in (4, 6)]
+        tests.append(("a detach that is killed in its last second is done again",
+                      lambda: interrupt(trials[0])))
         return run_tests(tests, cluster.describe)
 
 
