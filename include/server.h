@@ -5,7 +5,7 @@
 
 #include "types.h"
 
-#define SERVER_ABI 0x6d6c7301 /* "mls", 1 */
+#define SERVER_ABI 0x6d6c7302 /* "mls", 2 */
 #define SERVER_KEYS_MAX 65536
 #define SERVER_CONNECTIONS_MAX 262144
 #define SERVER_HANDED_OUT_MAX 1048576
@@ -66,7 +66,7 @@ enum server_counter { SERVER_COUNTERS(SERVER_COUNTER_ENUM) SERVER_COUNTER_COUNT 
 /* Map `state`, an mmapable array of one. */
 struct server_state {
 	uint64_t switched_ms; /* CLOCK_MONOTONIC: when `stamping` last changed */
-	uint64_t netns;       /* inode of the network namespace that it is attached in */
+	uint64_t netns;       /* SO_NETNS_COOKIE of the network namespace that it is attached in */
 	uint32_t abi;         /* SERVER_ABI */
 	uint32_t index;
 	uint32_t index_bits;

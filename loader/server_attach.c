@@ -3,11 +3,11 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../include/stamp.h"
 #include "bpffs.h"
+#include "netns.h"
 #include "server_commands.h"
 #include "server_connections.h"
 #include "server_devices.h"
@@ -80,15 +80,13 @@ static enum status remember_sysctls(struct server_state *state)
 
 static enum status fill_state(struct server_state *state, const struct request *request)
 {
-	struct stat netns = {};
 	enum status status = stamp_offset_of_boot(&state->offset);
 
 	if (!status)
 		status = remember_sysctls(state);
 	if (status)
 		return status;
-	stat("/proc/self/ns/net", &netns);
-	state->netns = netns.st_ino;
+	state->netns = netns_cookie();
 	state->index = request->index;
 	state->index_bits = request->config->index_bits;
 	state->constant = stamp_constant(state->offset, state->index, state->index_bits);

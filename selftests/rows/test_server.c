@@ -6,11 +6,13 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "../../loader/address.h"
 #include "../../loader/bpffs.h"
+#include "../../loader/netns.h"
 #include "../../loader/server_maps.h"
 #include "../../loader/server_programs.h"
 #include "packet.h"
@@ -401,9 +403,32 @@ static void run_birth(const struct birth *birth, enum family family)
 	   birth->sentence);
 }
 
+static bool opens(uint64_t netns)
+{
+	struct server_maps *again;
+
+	server_maps_state(maps)->netns = netns;
+	if (server_maps_open(pin_dir, &again))
+		return false;
+	server_maps_close(again);
+	return true;
+}
+
+/* A later namespace gets the inode of one that is gone. */
+static void run_namespace(void)
+{
+	uint64_t here = netns_cookie();
+	struct stat inode;
+
+	stat("/proc/self/ns/net", &inode);
+	ok(here && opens(here), "what is attached in this network namespace opens");
+	ok(!opens(inode.st_ino), "a network namespace is not told by its inode");
+}
+
 int main(void)
 {
 	set_up();
+	run_namespace();
 	for (int family = 0; family < FAMILIES; family++) {
 		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 			run_row(&rows[i], family);
