@@ -90,10 +90,10 @@ static enum status fill_state(struct server_state *state, const struct request *
 	state->index = request->index;
 	state->index_bits = request->config->index_bits;
 	state->constant = stamp_constant(state->offset, state->index, state->index_bits);
-	state->abi = SERVER_ABI;
 	return DONE;
 }
 
+/* With abi set it counts as attached, and a further attach adds no services. */
 static enum status attach_first(struct server_maps *maps, const struct request *request)
 {
 	struct server_state *state = server_maps_state(maps);
@@ -103,6 +103,7 @@ static enum status attach_first(struct server_maps *maps, const struct request *
 		status = add_services(maps, request);
 	if (status)
 		return status;
+	__atomic_store_n(&state->abi, SERVER_ABI, __ATOMIC_RELEASE);
 	switch_prepare(state);
 	status = devices_attach(options.pin_dir, state, &request->devices);
 	return status ? status : switch_on(maps);
