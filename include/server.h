@@ -56,7 +56,7 @@ struct server_key {
 	COUNTER(stamped, "segments sent with a stamp") \
 	COUNTER(restored, "segments received whose stamp was taken off") \
 	COUNTER(plain, "segments left alone: connections from before the attachment") \
-	COUNTER(connections_full, "connections that could not be noted: the map is full") \
+	COUNTER(connections_full, "connections that could not be noted: no room or no memory") \
 	COUNTER(malformed, "segments with malformed TCP options, left alone")
 
 #define SERVER_COUNTER_ENUM(name, words) SERVER_##name,
