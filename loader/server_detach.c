@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* server detach: no new stamps, and the programs stay until the last stamped connection closed. */
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "server_commands.h"
@@ -13,8 +14,8 @@
 
 #define POLL_US 250000
 
-/* Cookies of handshakes in flight were made without the offset that this sysctl may bring back. */
-#define HANDSHAKE_S 1
+/* A handshake in flight ends within this time, or its client is far away indeed. */
+#define HANDSHAKE_S 3
 
 /* An operator's change stands. */
 static bool is_ours(const char *name, uint32_t ours, uint32_t before)
@@ -24,7 +25,10 @@ static bool is_ours(const char *name, uint32_t ours, uint32_t before)
 	return !sysctl_read(name, &now) && now == ours && before != ours;
 }
 
-/* Again and again comes to the same. */
+/*
+ * Again and again comes to the same. Cookies of handshakes in flight were made without the
+ * offset that tcp_timestamps may bring back.
+ */
 static void restore_sysctls(const struct server_state *state)
 {
 	if (is_ours(SYSCTL_SYNCOOKIES, SYNCOOKIES_ALWAYS, state->syncookies_before))
@@ -47,6 +51,21 @@ void server_remove(struct server_state *state)
 			device_detach(state, slot);
 	state->abi = 0;
 	programs_unpin(options.pin_dir);
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000ull + now.tv_nsec / 1000000;
+}
+
+/* Clients may hold a stamped SYN/ACK of which no socket tells: a cookie's. */
+static void wait_for_handshakes(const struct server_state *state)
+{
+	while (now_ms() - state->switched_ms < HANDSHAKE_S * 1000)
+		usleep(POLL_US);
 }
 
 static enum status wait_for_stamped(struct server_maps *maps)
@@ -85,7 +104,10 @@ static enum status drain(struct server_maps *maps)
 
 	if (state->stamping)
 		status = switch_off(maps);
-	return status ? status : wait_for_stamped(maps);
+	if (status)
+		return status;
+	wait_for_handshakes(state);
+	return wait_for_stamped(maps);
 }
 
 static enum status detach(struct server_maps *maps, uint32_t ifindex, bool force)
