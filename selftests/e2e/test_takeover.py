@@ -152,6 +152,27 @@ def interrupt(trial):
         raise Failure(f"sysctls were {before} and are {trial.sysctls()}")
 
 
+def detach_a_part(trial):
+    """Of two devices one is not detached by surprise, and both go together."""
+    def devices():
+        return [row["dev"] for row in trial.show()["devices"]]
+
+    trial.space.ip("link add x0 type veth peer name x1")
+    trial.cluster.write_config(trial.cluster.config, (trial.name,), stamps="off")
+    trial.cluster.lb(f"apply {trial.cluster.config}")
+    trial.side(f"server attach dev eth0 dev x0 index {INDICES[trial.name]}")
+    trial.busy.open(EACH, trial.family)
+    trial.side("server detach dev eth0", check=False)
+    if devices() != ["eth0", "x0"]:
+        raise Failure(f"with connections alive, the devices are {devices()}")
+    trial.busy.progress()
+    trial.busy.finish()
+    wait_until("the server's connections are gone", lambda: not trial.cluster.connections())
+    trial.side("server detach dev eth0 dev x0")
+    if trial.sysctls() != trial.before[0]:
+        raise Failure(f"sysctls were {trial.before[0]} and are {trial.sysctls()}")
+
+
 def take_over(cluster, family):
     """A live service, from a ring alone to stamps, which then keep what the ring would lose."""
     cluster.write_config(cluster.config, FIRST, stamps="off")
@@ -180,6 +201,8 @@ def main():
                    functools.partial(take_over, cluster, family)) for family in (4, 6)]
         tests.append(("a detach that is killed in its last second is done again",
                       lambda: interrupt(trials[0])))
+        tests.append(("one of two devices is not detached under stamped connections",
+                      lambda: detach_a_part(trials[0])))
         return run_tests(tests, cluster.describe)
 
 
