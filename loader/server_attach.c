@@ -80,7 +80,7 @@ static enum status remember_sysctls(struct server_state *state)
 
 static enum status fill_state(struct server_state *state, const struct request *request)
 {
-	enum status status = stamp_offset_of_boot(&state->offset);
+	enum status status = stamp_offset_of_boot(request->config->strict_clock, &state->offset);
 
 	if (!status)
 		status = remember_sysctls(state);
