@@ -8,7 +8,7 @@ import sys
 
 from cluster import INDICES, RESETS, Client, Cluster
 from tap import exit_on_signals, run_tests
-from topology import PORT, SERVICES, Failure, Topology, wait_until
+from topology import PORT, SERVERS, SERVICES, Failure, Topology, wait_until
 
 EACH = 5  # idle connections before and after the attachment, and as many busy ones
 FIRST = ("s1", "s2", "s3")
@@ -173,6 +173,23 @@ def detach_a_part(trial):
         raise Failure(f"sysctls were {trial.before[0]} and are {trial.sysctls()}")
 
 
+def check(trial):
+    """What the configuration has gained since the attachment is a finding."""
+    cluster = trial.cluster
+    cluster.write_config(cluster.servers_config, SERVERS)
+    if not cluster.is_attached(trial.name):
+        cluster.attach(trial.name)
+    finding = f"{SERVICES[4]} port {PORT + 1}, which is not stamped"
+    if "which is not stamped" in trial.side("server check", check=False):
+        raise Failure("there is a finding though nothing has changed")
+    with open(cluster.servers_config, encoding="ascii") as file:
+        config = file.read()
+    with open(cluster.servers_config, "w", encoding="ascii") as file:
+        file.write(config.replace(f"[{PORT}]", f"[{PORT}, {PORT + 1}]"))
+    if finding not in trial.side("server check", check=False):
+        raise Failure("'server check' does not find the service that is not stamped")
+
+
 def take_over(cluster, family):
     """A live service, from a ring alone to stamps, which then keep what the ring would lose."""
     cluster.write_config(cluster.config, FIRST, stamps="off")
@@ -201,6 +218,8 @@ def main():
                    functools.partial(take_over, cluster, family)) for family in (4, 6)]
         tests.append(("a detach that is killed in its last second is done again",
                       lambda: interrupt(trials[0])))
+        tests.append(("'server check' finds a service that came after the attachment",
+                      lambda: check(trials[1])))
         tests.append(("one of two devices is not detached under stamped connections",
                       lambda: detach_a_part(trials[0])))
         return run_tests(tests, cluster.describe)
