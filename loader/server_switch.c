@@ -76,11 +76,12 @@ enum status switch_off(struct server_maps *maps)
 {
 	struct server_state *state = server_maps_state(maps);
 	enum status status;
+	int error;
 
 	set(&state->replacing, 0);
-	status = connections_prune(maps);
-	if (status)
-		return status;
+	error = connections_prune(maps);
+	if (error)
+		return connections_unread(error);
 	set(&state->recording, 1);
 	status = connections_note(maps, TREAT_STAMPED, TREAT_STAMPED);
 	if (!status)
