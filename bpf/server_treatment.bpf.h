@@ -21,7 +21,9 @@ static __always_inline enum treatment treatment_of_new(const struct server_state
 
 static __always_inline void note(const struct connection *connection, uint32_t treatment)
 {
-	if (bpf_map_update_elem(&connections, connection, &treatment, BPF_NOEXIST) == -E2BIG)
+	int error = bpf_map_update_elem(&connections, connection, &treatment, BPF_NOEXIST);
+
+	if (error && error != -EEXIST)
 		count(SERVER_connections_full);
 }
 

@@ -56,7 +56,7 @@ struct server_key {
 	COUNTER(stamped, "segments sent with a stamp") \
 	COUNTER(restored, "segments received whose stamp was taken off") \
 	COUNTER(plain, "segments left alone: connections from before the attachment") \
-	COUNTER(connections_full, "connections that could not be noted: the map is full") \
+	COUNTER(connections_full, "connections that could not be noted: no room or no memory") \
 	COUNTER(malformed, "segments with malformed TCP options, left alone") \
 	COUNTER(decapsulated, "packets whose outer headers were taken off") \
 	COUNTER(tunnel_malformed, "packets by IPIP or GUE with malformed headers, left alone") \
@@ -72,7 +72,7 @@ enum server_counter { SERVER_COUNTERS(SERVER_COUNTER_ENUM) SERVER_COUNTER_COUNT 
 /* Map `state`, an mmapable array of one. */
 struct server_state {
 	uint64_t switched_ms;   /* CLOCK_MONOTONIC: when `stamping` last changed */
-	uint64_t netns;         /* inode of the network namespace that it is attached in */
+	uint64_t netns;         /* SO_NETNS_COOKIE of where it is attached */
 	struct address address; /* where balancers send to; what is tunnelled there is ours */
 	uint32_t abi;           /* SERVER_ABI */
 	uint32_t index;

@@ -28,6 +28,7 @@ struct keyqueue {
 	struct tokens *in_use; /* live, queued, or handed out lately */
 	int64_t surveyed_ms;
 	uint32_t room;
+	bool failed; /* the last turn, and it was said */
 	/* First in, first out: the keys still queued are the last ones pushed. */
 	uint32_t pushed;
 	uint32_t history[HISTORY];
@@ -42,6 +43,14 @@ static int64_t now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+static enum status fail_once(struct keyqueue *queue, const char *what, int error)
+{
+	bool said = queue->failed;
+
+	queue->failed = true;
+	return said ? FAILED : fail(FAILED, "%s: %s", what, strerror(-error));
 }
 
 struct survey {
@@ -80,9 +89,9 @@ static enum status survey_tokens(struct keyqueue *queue)
 	server_maps_each_handed_out(queue->maps, note_handed_out, &survey);
 	error = mptcp_sockets_tokens(note_token, &survey);
 	if (error)
-		return fail(FAILED, "the kernel does not list MPTCP sockets: %s", strerror(-error));
+		return fail_once(queue, "the kernel does not list MPTCP sockets", error);
 	if (survey.out_of_memory)
-		return fail(FAILED, "there is no memory for the tokens in use");
+		return fail_once(queue, "the tokens in use can't be noted", -ENOMEM);
 	queue->surveyed_ms = now;
 	return DONE;
 }
@@ -93,10 +102,10 @@ static enum status push_key(struct keyqueue *queue, const struct server_key *key
 	int error;
 
 	if (!tokens_add(queue->in_use, key->token))
-		return fail(FAILED, "there is no memory for the tokens in use");
+		return fail_once(queue, "a token can't be noted", -ENOMEM);
 	error = server_maps_push_key(queue->maps, key);
 	if (error)
-		return fail(FAILED, "a key cannot be queued: %s", strerror(-error));
+		return fail_once(queue, "a key cannot be queued", error);
 	queue->history[queue->pushed++ % HISTORY] = key->token;
 	return DONE;
 }
@@ -214,12 +223,16 @@ static enum refill search_keys(struct keyqueue *queue, uint32_t missing)
 enum refill keyqueue_refill(struct keyqueue *queue)
 {
 	uint32_t queued = server_maps_keys_queued(queue->maps);
+	enum refill refill;
 
 	if (queued >= queue->room)
 		return REFILL_IDLE;
 	if (now_ms() - queue->surveyed_ms >= SURVEY_MS && survey_tokens(queue))
 		return REFILL_FAILED;
-	return search_keys(queue, queue->room - queued);
+	refill = search_keys(queue, queue->room - queued);
+	if (refill != REFILL_FAILED)
+		queue->failed = false;
+	return refill;
 }
 
 uint32_t keyqueue_room(const struct keyqueue *queue)

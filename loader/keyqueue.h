@@ -15,7 +15,7 @@ enum refill {
 	REFILL_SHORT,   /* the turn's time was up */
 	REFILL_CROWDED, /* few of the tokens found may be issued: waiting helps, searching does not
 			 */
-	REFILL_FAILED,  /* and it was said why */
+	REFILL_FAILED,  /* and it was said why, unless the turn before failed too */
 };
 
 /* maps stay the caller's, and are the claimed ones. What is queued already is checked anew. */

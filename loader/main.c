@@ -2,6 +2,7 @@
 /* mptcp-lb: options before or after the noun, then the table of nouns. */
 #include <bpf/libbpf.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "cmd.h"
@@ -57,6 +58,7 @@ int main(int argc, char **argv)
 	enum status status;
 	int letter;
 
+	prctl(PR_SET_DUMPABLE, 0); /* no core file holds secrets */
 	libbpf_set_print(NULL);
 	opterr = 0;
 	/* GNU getopt permutes: options may stand after the noun, and words keep their order. */

@@ -5,12 +5,12 @@
 #include <linux/ipv6.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../include/gue.h"
 #include "../include/stamp.h"
 #include "bpffs.h"
+#include "netns.h"
 #include "server_commands.h"
 #include "server_connections.h"
 #include "server_devices.h"
@@ -107,23 +107,21 @@ static void fill_tunnel(struct server_state *state, const struct config_backend 
 
 static enum status fill_state(struct server_state *state, const struct request *request)
 {
-	struct stat netns = {};
-	enum status status = stamp_offset_of_boot(&state->offset);
+	enum status status = stamp_offset_of_boot(request->config->strict_clock, &state->offset);
 
 	if (!status)
 		status = remember_sysctls(state);
 	if (status)
 		return status;
-	stat("/proc/self/ns/net", &netns);
-	state->netns = netns.st_ino;
+	state->netns = netns_cookie();
 	state->index = request->index;
 	state->index_bits = request->config->index_bits;
 	state->constant = stamp_constant(state->offset, state->index, state->index_bits);
 	fill_tunnel(state, &request->config->backends[state->index]);
-	state->abi = SERVER_ABI;
 	return DONE;
 }
 
+/* With abi set it counts as attached, and a further attach adds no services. */
 static enum status attach_first(struct server_maps *maps, const struct request *request)
 {
 	struct server_state *state = server_maps_state(maps);
@@ -133,6 +131,7 @@ static enum status attach_first(struct server_maps *maps, const struct request *
 		status = add_services(maps, request);
 	if (status)
 		return status;
+	__atomic_store_n(&state->abi, SERVER_ABI, __ATOMIC_RELEASE);
 	switch_prepare(state);
 	status = devices_attach(options.pin_dir, state, &request->devices);
 	return status ? status : switch_on(maps);

@@ -9,9 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../include/stamp.h"
 #include "address.h"
+#include "config.h"
 #include "server_commands.h"
 #include "server_devices.h"
 #include "server_identity.h"
@@ -132,6 +134,45 @@ static void check_service(const struct server_service *service, void *findings)
 		     ntohs(service->port));
 }
 
+static void compare(struct json_object *findings, struct server_maps *maps,
+		    const struct config *config)
+{
+	const struct server_state *state = server_maps_state(maps);
+
+	if (config->index_bits != state->index_bits)
+		find(findings,
+		     "the configuration has index-bits %u, and the server side was attached with "
+		     "%u: detach and attach",
+		     config->index_bits, state->index_bits);
+	for (size_t i = 0; i < config->service_count; i++) {
+		const struct config_service *service = &config->services[i];
+
+		if (service->weight[state->index] &&
+		    !server_maps_is_service(maps, &service->address, htons(service->port)))
+			find(findings,
+			     "the configuration has service %s port %u, which is not stamped: "
+			     "detach and attach",
+			     address_print(&service->address).text, service->port);
+	}
+}
+
+/* A host may have none, unless one is named. */
+static enum status check_configuration(struct json_object *findings, struct server_maps *maps)
+{
+	const char *file = options.config_file ? options.config_file : CONFIG_FILE_DEFAULT;
+	struct config *config;
+	enum status status;
+
+	if (!options.config_file && access(file, F_OK))
+		return DONE;
+	config = config_new();
+	status = config_read(file, config);
+	if (!status)
+		compare(findings, maps, config);
+	config_free(config);
+	return status;
+}
+
 static enum status check_attachment(struct json_object *findings)
 {
 	struct server_maps *maps;
@@ -146,8 +187,9 @@ static enum status check_attachment(struct json_object *findings)
 	check_queue(findings, maps);
 	check_tunnel(findings, maps);
 	server_maps_each_service(maps, check_service, findings);
+	status = check_configuration(findings, maps);
 	server_maps_close(maps);
-	return DONE;
+	return status;
 }
 
 static enum status print_findings(struct json_object *findings)

@@ -7,7 +7,7 @@
 #include "server_connections.h"
 #include "sockets.h"
 
-static enum status sockets_unread(int error)
+enum status connections_unread(int error)
 {
 	return fail(FAILED, "can't list the host's TCP sockets: %s",
 		    error == -EPERM ? "this needs root" : strerror(-error));
@@ -42,7 +42,7 @@ enum status connections_note(struct server_maps *maps, enum treatment handshakes
 	for (int pass = 0; !error && pass < 2; pass++)
 		error = sockets_each_connection(note, &walk);
 	if (error)
-		return sockets_unread(error);
+		return connections_unread(error);
 	if (walk.error == -E2BIG)
 		return fail(FAILED,
 			    "the services have more than %d living connections: too many to note",
@@ -80,7 +80,7 @@ enum status connections_count(struct server_maps *maps, struct connections_livin
 
 	memset(living, 0, sizeof(*living));
 	error = sockets_each_connection(count, &walk);
-	return error ? sockets_unread(error) : DONE;
+	return error ? connections_unread(error) : DONE;
 }
 
 /* The connections that are noted, sorted, and which of them a dump of the sockets has. */
@@ -129,7 +129,7 @@ static void mark_living(const struct connection *connection, int state, void *co
 }
 
 /* The list comes first: what is not in the later dump has closed, or never was a socket. */
-enum status connections_prune(struct server_maps *maps)
+int connections_prune(struct server_maps *maps)
 {
 	struct prune_walk walk = {};
 	int error = 0;
@@ -142,5 +142,5 @@ enum status connections_prune(struct server_maps *maps)
 		if (!walk.noted[i].lives)
 			server_maps_delete_connection(maps, &walk.noted[i].connection);
 	free(walk.noted);
-	return error ? sockets_unread(error) : DONE;
+	return error;
 }

@@ -22,7 +22,11 @@ struct connections_living {
 /* Says why it can't. */
 enum status connections_count(struct server_maps *maps, struct connections_living *living);
 
-/* Forgets the noted connections that live no more. Not while connections are recorded. */
-enum status connections_prune(struct server_maps *maps);
+/*
+ * Forgets the noted connections that live no more. Not while connections are recorded.
+ * Returns 0 or -errno; connections_unread() says that, and returns FAILED.
+ */
+int connections_prune(struct server_maps *maps);
+enum status connections_unread(int error);
 
 #endif

@@ -51,6 +51,17 @@ static enum status take_name(struct words *words, const char **name)
 	return *name ? DONE : fail(USAGE, "dev needs the name of a device");
 }
 
+static enum status add_to_list(struct device_list *devices, uint32_t ifindex, const char *name)
+{
+	for (size_t i = 0; i < devices->count; i++)
+		if (devices->ifindex[i] == ifindex)
+			return fail(USAGE, "the device '%s' is named twice", name);
+	if (devices->count == SERVER_DEVICES_MAX)
+		return fail(USAGE, "no more than %d devices", SERVER_DEVICES_MAX);
+	devices->ifindex[devices->count++] = ifindex;
+	return DONE;
+}
+
 enum status words_device(struct words *words, struct device_list *devices)
 {
 	const char *name;
@@ -64,28 +75,24 @@ enum status words_device(struct words *words, struct device_list *devices)
 		return fail(FAILED, "there is no device '%s'", name);
 	if (link_of(name) == LINK_OTHER)
 		return fail(FAILED, "the device '%s' is neither Ethernet nor an IP tunnel", name);
-	for (size_t i = 0; i < devices->count; i++)
-		if (devices->ifindex[i] == ifindex)
-			return fail(USAGE, "the device '%s' is named twice", name);
-	if (devices->count == SERVER_DEVICES_MAX)
-		return fail(USAGE, "no more than %d devices", SERVER_DEVICES_MAX);
-	devices->ifindex[devices->count++] = ifindex;
-	return DONE;
+	return add_to_list(devices, ifindex, name);
 }
 
-enum status words_attached_device(struct words *words, uint32_t *ifindex)
+enum status words_attached_device(struct words *words, struct device_list *devices)
 {
 	const char *name;
 	enum status status = take_name(words, &name);
-	char *end;
+	uint32_t ifindex;
+	char *end = "";
 
 	if (status)
 		return status;
-	*ifindex = if_nametoindex(name);
-	if (*ifindex)
-		return DONE;
-	*ifindex = strtoul(name, &end, 10);
-	return *ifindex && !*end ? DONE : fail(FAILED, "there is no device '%s'", name);
+	ifindex = if_nametoindex(name);
+	if (!ifindex)
+		ifindex = strtoul(name, &end, 10);
+	if (!ifindex || *end)
+		return fail(FAILED, "there is no device '%s'", name);
+	return add_to_list(devices, ifindex, name);
 }
 
 struct device_name device_name(uint32_t ifindex)

@@ -16,8 +16,8 @@ struct device_list {
 /* Takes `dev DEV` and adds it; DEV is Ethernet or an IP tunnel, and not in the list yet. */
 enum status words_device(struct words *words, struct device_list *devices);
 
-/* Takes `dev DEV`, where DEV may be the number of a device that is gone. */
-enum status words_attached_device(struct words *words, uint32_t *ifindex);
+/* Likewise, where DEV may be the number of a device that is gone. */
+enum status words_attached_device(struct words *words, struct device_list *devices);
 
 struct device_name {
 	char text[16];

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "netns.h"
 #include "server_maps.h"
 
 #define PATH_BYTES 4096
@@ -111,17 +112,15 @@ enum status server_maps_open_new(const char *pin_dir, struct server_maps **maps)
 
 static enum status judge_state(const struct server_state *state, const char *pin_dir)
 {
-	struct stat netns = {};
-
 	if (!state->abi)
 		return fail(NOT_LOADED, "the server side is not attached");
 	if (state->abi != SERVER_ABI)
 		return fail(NOT_LOADED, "what is attached at '%s' is of another version", pin_dir);
-	if (!stat("/proc/self/ns/net", &netns) && state->netns != netns.st_ino)
+	if (state->netns != netns_cookie())
 		return fail(FAILED,
-			    "what is pinned in '%s/server' works in another network namespace; if "
-			    "that one is gone, remove the directory",
-			    pin_dir);
+			    "the server side pinned in '%s/server' is of another network "
+			    "namespace; if that one is gone: rm -r %s/server",
+			    pin_dir, pin_dir);
 	return DONE;
 }
 

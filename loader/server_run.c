@@ -46,6 +46,7 @@ struct daemon {
 	time_t crowded_said; /* 0: never */
 	time_t key_went;
 	time_t pruned;
+	bool prune_failed; /* the last time, and it was said */
 };
 
 /* For the journal, which adds the time. */
@@ -106,20 +107,26 @@ static int pace_ms(struct daemon *daemon, enum refill refill)
 {
 	if (refill == REFILL_SHORT)
 		return 0;
+	if (refill == REFILL_FAILED)
+		return WAIT_IDLE_MS;
 	if (refill != REFILL_IDLE)
 		daemon->key_went = now_s();
 	return now_s() - daemon->key_went < BUSY_FOR_S ? WAIT_BUSY_MS : WAIT_IDLE_MS;
 }
 
 /* An attach or a detach that is at work records connections, and needs them all. */
-static enum status prune_connections(struct daemon *daemon)
+static void prune_connections(struct daemon *daemon)
 {
 	time_t now = now_s();
+	int error;
 
 	if (daemon->state->recording || now - daemon->pruned < PRUNE_EVERY_S)
-		return DONE;
+		return;
 	daemon->pruned = now;
-	return connections_prune(daemon->maps);
+	error = connections_prune(daemon->maps);
+	if (error && !daemon->prune_failed)
+		connections_unread(error);
+	daemon->prune_failed = error;
 }
 
 static bool is_detached(const struct daemon *daemon)
@@ -141,8 +148,7 @@ static enum status serve(struct daemon *daemon)
 		}
 		watch_sysctls(daemon);
 		refill = keyqueue_refill(daemon->queue);
-		if (refill == REFILL_FAILED || prune_connections(daemon))
-			return FAILED;
+		prune_connections(daemon);
 		say_progress(daemon, refill);
 		wait_ms = pace_ms(daemon, refill);
 	}

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/membarrier.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -8,13 +10,20 @@
 #include "server_switch.h"
 #include "sysctls.h"
 
-/* A program that runs has read the state at its start; none runs for so long. */
+/* Where the kernel can't be asked, with nohz_full: no program runs for so long. */
 #define PROGRAM_RUN_MAX_US 20000
+
+/* A program that runs has read the state at its start: waits until it has ended. */
+static void wait_for_programs(void)
+{
+	if (syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+		usleep(PROGRAM_RUN_MAX_US);
+}
 
 static void set(uint32_t *flag, uint32_t value)
 {
 	__atomic_store_n(flag, value, __ATOMIC_SEQ_CST);
-	usleep(PROGRAM_RUN_MAX_US);
+	wait_for_programs();
 }
 
 /* The time comes first: until the other is set it makes no difference. */
@@ -67,11 +76,12 @@ enum status switch_off(struct server_maps *maps)
 {
 	struct server_state *state = server_maps_state(maps);
 	enum status status;
+	int error;
 
 	set(&state->replacing, 0);
-	status = connections_prune(maps);
-	if (status)
-		return status;
+	error = connections_prune(maps);
+	if (error)
+		return connections_unread(error);
 	set(&state->recording, 1);
 	status = connections_note(maps, TREAT_STAMPED, TREAT_STAMPED);
 	if (!status)

@@ -8,6 +8,7 @@
 
 #include "../include/stamp.h"
 #include "stamp_offset.h"
+#include "synchronised.h"
 
 #define DIRECTORY "/run/mptcp-lb"
 #define OFFSET_FILE DIRECTORY "/stamp-offset"
@@ -67,15 +68,30 @@ static int keep_offset(const char *boot_id, uint32_t offset_ms)
 	return error;
 }
 
-enum status stamp_offset_of_boot(uint32_t *offset_ms)
+/* What is sampled now stays until the next boot. */
+static enum status judge_clock(bool strict_clock)
+{
+	if (clock_is_synchronised())
+		return DONE;
+	if (strict_clock)
+		return fail(FAILED, "the clock is not synchronised, and strict-clock is on");
+	warn("the clock is not synchronised, and the stamps of this boot are fixed by it now");
+	return DONE;
+}
+
+enum status stamp_offset_of_boot(bool strict_clock, uint32_t *offset_ms)
 {
 	char boot_id[BOOT_ID_BYTES];
+	enum status status;
 	int error;
 
 	if (!read_boot_id(boot_id))
 		return fail(FAILED, "can't read %s", BOOT_ID_FILE);
 	if (read_offset(boot_id, offset_ms))
 		return DONE;
+	status = judge_clock(strict_clock);
+	if (status)
+		return status;
 	*offset_ms = stamp_offset_now();
 	error = mkdir(DIRECTORY, 0755) && errno != EEXIST ? -errno : 0;
 	if (!error)

@@ -8,7 +8,7 @@ import sys
 
 from cluster import INDICES, RESETS, Client, Cluster
 from tap import exit_on_signals, run_tests
-from topology import PORT, SERVICES, Failure, Topology, wait_until
+from topology import PORT, SERVERS, SERVICES, Failure, Topology, wait_until
 
 EACH = 5  # idle connections before and after the attachment, and as many busy ones
 FIRST = ("s1", "s2", "s3")
@@ -137,6 +137,59 @@ class Trial:
             ("'force' detaches at once, and new connections work", self.force))]
 
 
+def interrupt(trial):
+    """Killed between the two sysctls, a detach can be done again and comes to its end."""
+    trial.cluster.start_server_sides([trial.name] * (not trial.cluster.is_attached(trial.name)))
+    detaching = trial.space.start(*trial.side.argv, "server", "detach", "dev", "eth0", "force")
+    before = trial.before[0]
+    wait_until("one sysctl is restored", lambda: trial.sysctls()[0] == before[0])
+    detaching.kill()
+    detaching.wait()
+    if trial.sysctls() == before:
+        raise Failure("the detach was killed too late for this test")
+    trial.side("server detach dev eth0 force")
+    if trial.sysctls() != before:
+        raise Failure(f"sysctls were {before} and are {trial.sysctls()}")
+
+
+def detach_a_part(trial):
+    """Of two devices one is not detached by surprise, and both go together."""
+    def devices():
+        return [row["dev"] for row in trial.show()["devices"]]
+
+    trial.space.ip("link add x0 type veth peer name x1")
+    trial.cluster.write_config(trial.cluster.config, (trial.name,), stamps="off")
+    trial.cluster.lb(f"apply {trial.cluster.config}")
+    trial.side(f"server attach dev eth0 dev x0 index {INDICES[trial.name]}")
+    trial.busy.open(EACH, trial.family)
+    trial.side("server detach dev eth0", check=False)
+    if devices() != ["eth0", "x0"]:
+        raise Failure(f"with connections alive, the devices are {devices()}")
+    trial.busy.progress()
+    trial.busy.finish()
+    wait_until("the server's connections are gone", lambda: not trial.cluster.connections())
+    trial.side("server detach dev eth0 dev x0")
+    if trial.sysctls() != trial.before[0]:
+        raise Failure(f"sysctls were {trial.before[0]} and are {trial.sysctls()}")
+
+
+def check(trial):
+    """What the configuration has gained since the attachment is a finding."""
+    cluster = trial.cluster
+    cluster.write_config(cluster.servers_config, SERVERS)
+    if not cluster.is_attached(trial.name):
+        cluster.attach(trial.name)
+    finding = f"{SERVICES[4]} port {PORT + 1}, which is not stamped"
+    if "which is not stamped" in trial.side("server check", check=False):
+        raise Failure("there is a finding though nothing has changed")
+    with open(cluster.servers_config, encoding="ascii") as file:
+        config = file.read()
+    with open(cluster.servers_config, "w", encoding="ascii") as file:
+        file.write(config.replace(f"[{PORT}]", f"[{PORT}, {PORT + 1}]"))
+    if finding not in trial.side("server check", check=False):
+        raise Failure("'server check' does not find the service that is not stamped")
+
+
 def take_over(cluster, family):
     """A live service, from a ring alone to stamps, which then keep what the ring would lose."""
     cluster.write_config(cluster.config, FIRST, stamps="off")
@@ -163,6 +216,12 @@ def main():
         tests = [step for trial in trials for step in trial.steps()]
         tests += [(f"IPv{family}: a live service is taken over, and stamps are turned on",
                    functools.partial(take_over, cluster, family)) for family in (4, 6)]
+        tests.append(("a detach that is killed in its last second is done again",
+                      lambda: interrupt(trials[0])))
+        tests.append(("'server check' finds a service that came after the attachment",
+                      lambda: check(trials[1])))
+        tests.append(("one of two devices is not detached under stamped connections",
+                      lambda: detach_a_part(trials[0])))
         return run_tests(tests, cluster.describe)
 
 

@@ -5,9 +5,11 @@
 #include <bpf/bpf.h>
 #include <net/if.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <time.h>
@@ -153,6 +155,50 @@ static void test_filling(struct server_key *keys)
 	keyqueue_close(queue);
 }
 
+/* Where no descriptor is to be had, no dump is either. What was said is in `said`. */
+static bool refill_fails_twice(struct keyqueue *queue, FILE *said)
+{
+	struct rlimit limit, none;
+	int kept = dup(STDERR_FILENO);
+	bool failed;
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	none = (struct rlimit){ 0, limit.rlim_max };
+	dup2(fileno(said), STDERR_FILENO);
+	setrlimit(RLIMIT_NOFILE, &none);
+	failed = keyqueue_refill(queue) == REFILL_FAILED && keyqueue_refill(queue) == REFILL_FAILED;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	dup2(kept, STDERR_FILENO);
+	close(kept);
+	return failed;
+}
+
+static uint32_t lines(FILE *file)
+{
+	uint32_t count = 0;
+	int character;
+
+	rewind(file);
+	while ((character = getc(file)) != EOF)
+		count += character == '\n';
+	return count;
+}
+
+static void test_failure(void)
+{
+	struct keyqueue *queue = open_queue(true);
+	FILE *said = tmpfile();
+	struct server_key key;
+
+	server_maps_pop_key(maps, &key);
+	sleep(6); /* until the tokens in use have to be listed anew */
+	ok(refill_fails_twice(queue, said) && lines(said) == 1,
+	   "a turn without a list of sockets fails, and says so once");
+	ok(keyqueue_refill(queue) == REFILL_FULL, "the turn after it goes on");
+	fclose(said);
+	keyqueue_close(queue);
+}
+
 static void hand_out(uint32_t token, uint64_t age_s)
 {
 	struct timespec now;
@@ -263,6 +309,7 @@ int main(void)
 	test_filling(keys);
 	test_adoption(keys, left);
 	test_count(left);
+	test_failure();
 	server_maps_close(maps);
 	free(keys);
 	free(left);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Every byte that the server side's tc programs leave, by BPF_PROG_TEST_RUN. Needs root. */
 #include <linux/pkt_cls.h>
+#include <sys/stat.h>
 
+#include "../../loader/netns.h"
 #include "server_fixture.h"
 
 struct options options;
@@ -337,10 +339,33 @@ static void run_birth(const struct birth *birth, enum family family)
 	   birth->sentence);
 }
 
+static bool opens(uint64_t netns)
+{
+	struct server_maps *again;
+
+	server_maps_state(maps)->netns = netns;
+	if (server_maps_open(pin_dir, &again))
+		return false;
+	server_maps_close(again);
+	return true;
+}
+
+/* A later namespace gets the inode of one that is gone. */
+static void run_namespace(void)
+{
+	uint64_t here = netns_cookie();
+	struct stat inode;
+
+	stat("/proc/self/ns/net", &inode);
+	ok(here && opens(here), "what is attached in this network namespace opens");
+	ok(!opens(inode.st_ino), "a network namespace is not told by its inode");
+}
+
 int main(void)
 {
 	set_up();
 	server_maps_push_key(maps, &(struct server_key){ .key = 0x1122334455667788, .token = 1 });
+	run_namespace();
 	for (int family = 0; family < FAMILIES; family++) {
 		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 			run_row(&rows[i], family);
