@@ -15,11 +15,14 @@
  */
 static __always_inline bool is_sent_on(const struct ethhdr *eth, const struct backend *backend)
 {
-	bool same = true;
+	uint32_t to, backend_to;
+	uint16_t to_end, backend_to_end;
 
-	for (int i = 0; i < ETH_ALEN; i++)
-		same &= eth->h_dest[i] == backend->eth_dst[i];
-	return same || eth->h_dest[0] & 1;
+	__builtin_memcpy(&to, eth->h_dest, sizeof(to));
+	__builtin_memcpy(&to_end, eth->h_dest + sizeof(to), sizeof(to_end));
+	__builtin_memcpy(&backend_to, backend->eth_dst, sizeof(to));
+	__builtin_memcpy(&backend_to_end, backend->eth_dst + sizeof(to), sizeof(to_end));
+	return (to == backend_to && to_end == backend_to_end) || eth->h_dest[0] & 1;
 }
 
 static __always_inline enum reason rewrite_macs(struct ethhdr *eth, const struct backend *backend)

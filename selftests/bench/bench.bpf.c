@@ -35,6 +35,8 @@ static __always_inline const struct bench_flow *next_flow(void)
 	return bpf_map_lookup_elem(&flows, &flow);
 }
 
+#define BALANCER_MAC_END 0xbb
+
 /* Writes the flow's client address, port and clue into the packet. */
 static __always_inline bool prepare(struct xdp_md *ctx, const struct bench_flow *flow)
 {
@@ -44,6 +46,7 @@ static __always_inline bool prepare(struct xdp_md *ctx, const struct bench_flow 
 	if (data + tcp + 2 > (uint8_t *)packet_end(ctx) ||
 	    data + clue + 4 > (uint8_t *)packet_end(ctx) || data + 34 > (uint8_t *)packet_end(ctx))
 		return false;
+	data[5] = BALANCER_MAC_END; /* a frame with the backend's address is left alone */
 	*(__be32 *)(data + (input.v6 ? 30 : 26)) = flow->source;
 	*(__be16 *)(data + tcp) = flow->sport;
 	if (clue)
