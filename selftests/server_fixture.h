@@ -19,7 +19,7 @@
 #include "packet.h"
 #include "tap.h"
 
-/* Since Linux 6.16 a test run can be told to keep skb->csum and to see whether it stays right. */
+/* Keeps skb->csum in a test run and sees whether it stays right; Linux 6.1 can't, 6.18 can. */
 #ifndef BPF_F_TEST_SKB_CHECKSUM_COMPLETE
 #define BPF_F_TEST_SKB_CHECKSUM_COMPLETE (1U << 2)
 #endif
