@@ -14,10 +14,10 @@ import sys
 
 from cluster import INDICES, PYTHON
 from tap import exit_on_signals, note, run_tests
-from test_tunnels import TUNNELS, TunnelCluster
+from test_tunnels import TunnelCluster
 from topology import SERVERS, Failure, Topology
 
-CONNECTIONS = 4
+CONNECTIONS = 20  # none of the four servers is left out
 OWN_DEVICE = "tun0"
 KERNEL_DEVICES = ("tunl0", "sit0", "ip6tnl0")  # there, as soon as their modules are
 TUNNEL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tunnel.py")
@@ -26,6 +26,7 @@ TUNNEL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tunnel.py")
 def make_kernel_devices(space):
     for device in KERNEL_DEVICES:
         space.ip(f"link set {device} up")
+    space.ip("-6 tunnel change ip6tnl0 mode any")
     space.ip("fou add port 6080 gue")
     space.ip("-6 fou add port 6080 gue")
     return KERNEL_DEVICES
@@ -69,20 +70,18 @@ class DeviceCluster(TunnelCluster):
         return sum(link["stats64"]["rx"]["packets"] for link in links)
 
 
-def converse(cluster, name, family):
+def converse(cluster, family):
     """One connection after the other, since joins take their time by tunnel.py."""
-    cluster.only_to(name)
     for count in range(1, CONNECTIONS + 1):
         cluster.client.open(1, family)
         cluster.wait_for_joins(count)
     cluster.client.finish()
-    cluster.only_to(*SERVERS)
 
 
 def came_by_device(cluster):
     for name in SERVERS:
         counted, received = cluster.counted(name), cluster.received(name)
-        if not received > counted["restored"] > 100:
+        if not received > counted["restored"] > 0:
             raise Failure(f"{name} counted {counted}, and its devices {received} packets")
         if counted["decapsulated"]:
             raise Failure(f"{name} counted {counted}")
@@ -96,9 +95,8 @@ def main():
         cluster.start_servers()
         cluster.start_server_sides()
         return run_tests([
-            *((f"{name}, IPv{family}: connections and joins by {TUNNELS[name][0]}",
-               functools.partial(converse, cluster, name, family))
-              for name in SERVERS for family in (4, 6)),
+            *((f"IPv{family}: {CONNECTIONS} connections over four servers, and their joins",
+               functools.partial(converse, cluster, family)) for family in (4, 6)),
             ("the packets came by tunnel devices, and lost their stamps there",
              functools.partial(came_by_device, cluster))], cluster.describe)
 
