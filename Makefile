@@ -33,7 +33,8 @@ BPF_OBJECTS := build/lb.bpf.o build/server.bpf.o
 SKELETONS := $(BPF_OBJECTS:.bpf.o=.skel.h)
 
 VM_PACKAGES := qemu-system-x86 busybox-static kmod xdp-tools
-VM_TESTS := $(ROWS) $(sort $(wildcard selftests/vm/test_*.py)) selftests/e2e/test_attach.py
+VM_TESTS := $(ROWS) $(sort $(wildcard selftests/vm/test_*.py)) selftests/e2e/test_attach.py \
+	selftests/e2e/test_tunnel_devices.py
 
 PROVE := prove --merge --exec ''
 

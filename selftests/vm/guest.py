@@ -15,6 +15,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PATIENCE_S = 500  # for one program
 RESULT = re.compile(r"(not )?ok\b *\d*(?: - )?(.*)")
+TUNNEL_MODULES = ("ipip", "sit", "ip6_tunnel", "fou")
 PLAN = re.compile(r"1\.\.(\d+)\s*(#.*)?$")
 
 
@@ -86,6 +87,7 @@ class Program:
 def main(paths):
     os.chdir(ROOT)
     say(f"# Linux {platform.release()}, up for {time.clock_gettime(time.CLOCK_BOOTTIME):.0f} s")
+    subprocess.run(("modprobe", "-a", *TUNNEL_MODULES), check=False)
     stream = Stream()
     for path in paths:
         Program(stream, path).run()
