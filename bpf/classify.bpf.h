@@ -73,9 +73,7 @@ static __always_inline enum clue classify_options(struct xdp_md *ctx, struct pac
 	struct tcpopt_walk walk = { .at = pkt->tcp + TCP_HEADER_MIN };
 
 	walk.end = walk.at + pkt->options;
-	for (int i = 0; i < TCPOPT_STEPS && !walk.timestamp; i++)
-		if (tcpopt_next(ctx, &walk) == TCPOPT_WALK_ENDS)
-			break;
+	tcpopt_walk_to_timestamp(ctx, &walk);
 	if (walk.malformed)
 		return CLUE_MALFORMED;
 	if (!walk.timestamp)

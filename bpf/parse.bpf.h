@@ -185,8 +185,6 @@ static __always_inline bool skip_vlans(struct xdp_md *ctx, struct packet *pkt, _
 static __always_inline enum reason parse_tagged(struct xdp_md *ctx, struct packet *pkt,
 						__be16 protocol)
 {
-	if (!is_vlan(protocol))
-		return REASON_not_ip;
 	pkt->ip = ETH_HLEN;
 	if (!skip_vlans(ctx, pkt, &protocol))
 		return REASON_malformed;
@@ -197,7 +195,7 @@ static __always_inline enum reason parse_tagged(struct xdp_md *ctx, struct packe
 	return REASON_not_ip;
 }
 
-/* Without tags all offsets are constants: a second copy of the parser, 10 ns a packet faster. */
+/* Without tags all offsets are constants: a second copy of the parser, about 2 ns faster. */
 static __always_inline enum reason parse(struct xdp_md *ctx, struct packet *pkt)
 {
 	struct ethhdr *eth = packet_start(ctx);

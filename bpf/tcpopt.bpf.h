@@ -25,6 +25,14 @@ static __always_inline void tcpopt_walk_all(struct xdp_md *ctx, struct tcpopt_wa
 			break;
 }
 
+/* What stands behind the first timestamps option is not looked at. */
+static __always_inline void tcpopt_walk_to_timestamp(struct xdp_md *ctx, struct tcpopt_walk *walk)
+{
+	for (int i = 0; i < TCPOPT_STEPS && !walk->timestamp; i++)
+		if (tcpopt_next(ctx, walk) == TCPOPT_WALK_ENDS)
+			break;
+}
+
 /* The four bytes at an offset, in host order; false if they are not all in the frame. */
 static __always_inline bool read_be32(struct xdp_md *ctx, uint32_t offset, uint32_t *value)
 {
