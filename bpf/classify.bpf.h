@@ -58,7 +58,7 @@ static __always_inline enum clue walk_syn(struct xdp_md *ctx, struct packet *pkt
 	struct tcpopt_walk walk = { .at = pkt->tcp + TCP_HEADER_MIN };
 
 	walk.end = walk.at + pkt->options;
-	tcpopt_walk_all(ctx, &walk);
+	tcpopt_walk(ctx, &walk, false);
 	if (walk.malformed)
 		return CLUE_MALFORMED;
 	if (!walk.join || walk.capable)
@@ -73,7 +73,7 @@ static __always_inline enum clue classify_options(struct xdp_md *ctx, struct pac
 	struct tcpopt_walk walk = { .at = pkt->tcp + TCP_HEADER_MIN };
 
 	walk.end = walk.at + pkt->options;
-	tcpopt_walk_to_timestamp(ctx, &walk);
+	tcpopt_walk(ctx, &walk, true);
 	if (walk.malformed)
 		return CLUE_MALFORMED;
 	if (!walk.timestamp)

@@ -98,7 +98,7 @@ static __always_inline enum clue quoted_clue(struct xdp_md *ctx, struct packet *
 	if ((void *)(tcp + 1) > packet_end(ctx) || tcp->doff * 4 < TCP_HEADER_MIN)
 		return CLUE_NONE;
 	walk.end = pkt->tcp + tcp->doff * 4;
-	tcpopt_walk_to_timestamp(ctx, &walk);
+	tcpopt_walk(ctx, &walk, true);
 	if (!walk.timestamp || !read_be32(ctx, walk.timestamp + TSVAL_OFFSET, &pkt->value))
 		return CLUE_NONE;
 	return CLUE_STAMP;

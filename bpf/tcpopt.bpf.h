@@ -6,31 +6,28 @@
 #include "packet.bpf.h"
 #include "../include/tcpopt.h"
 
+/* Forgets what the walk's fields are known to be: a compiler barrier, no instruction. */
+#define forget_walk() __asm__ __volatile__("" ::: "memory")
+
 /*
- * Global and not inlined: the verifier then looks at one step once. Inlined into a
- * loop, with packet pointers, the walk passes a million instructions and is rejected
- * (clang 14, Linux 6.18).
+ * Global, so that the verifier does not know what is in *walk: then all turns of the loop
+ * look alike to it, and it looks at one (Linux 6.1 to 6.18). With the position in a register,
+ * the walk passes a million instructions and is rejected.
+ *
+ * to_timestamp: what stands behind the first timestamps option is not looked at.
  */
-__noinline int tcpopt_next(struct xdp_md *ctx, struct tcpopt_walk *walk)
+__noinline int tcpopt_walk(struct xdp_md *ctx, struct tcpopt_walk *walk, int to_timestamp)
 {
 	if (!ctx || !walk)
-		return TCPOPT_WALK_ENDS;
-	return tcpopt_step(packet_start(ctx), packet_end(ctx), walk);
-}
-
-static __always_inline void tcpopt_walk_all(struct xdp_md *ctx, struct tcpopt_walk *walk)
-{
-	for (int i = 0; i < TCPOPT_STEPS; i++)
-		if (tcpopt_next(ctx, walk) == TCPOPT_WALK_ENDS)
+		return 0;
+	for (int i = 0; i < TCPOPT_STEPS; i++) {
+		forget_walk();
+		if (tcpopt_step(packet_start(ctx), packet_end(ctx), walk) == TCPOPT_WALK_ENDS)
 			break;
-}
-
-/* What stands behind the first timestamps option is not looked at. */
-static __always_inline void tcpopt_walk_to_timestamp(struct xdp_md *ctx, struct tcpopt_walk *walk)
-{
-	for (int i = 0; i < TCPOPT_STEPS && !walk->timestamp; i++)
-		if (tcpopt_next(ctx, walk) == TCPOPT_WALK_ENDS)
+		if (to_timestamp && walk->timestamp)
 			break;
+	}
+	return 0;
 }
 
 /* The four bytes at an offset, in host order; false if they are not all in the frame. */

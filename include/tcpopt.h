@@ -57,7 +57,7 @@ static inline __attribute__((always_inline)) enum tcpopt_verdict
 tcpopt_step(const uint8_t *data, const uint8_t *data_end, struct tcpopt_walk *walk)
 {
 	uint32_t at = walk->at;
-	const uint8_t *option = data + at;
+	const uint8_t *option = data + (at & TCPOPT_END_MAX);
 
 	if (at >= walk->end)
 		return TCPOPT_WALK_ENDS;
