@@ -34,7 +34,7 @@ static __always_inline const struct service *find_line(const struct packet *pkt,
  */
 static __always_inline enum clue classify_linux_syn(struct xdp_md *ctx, struct packet *pkt)
 {
-	__be32 *word = packet_start(ctx) + pkt->tcp + TCP_HEADER_MIN;
+	__be32 *word = packet_at(ctx, pkt->tcp) + TCP_HEADER_MIN;
 
 	if (pkt->options < 20 || (void *)(word + 5) > packet_end(ctx) ||
 	    (word[0] & be32(0xffff0000)) != be32(0x02040000) || word[1] != be32(0x0402080a) ||
@@ -53,53 +53,56 @@ static __always_inline enum clue classify_linux_syn(struct xdp_md *ctx, struct p
 }
 
 /* MP_CAPABLE beside MP_JOIN: the kernel heeds neither. */
-static __always_inline enum clue walk_syn(struct xdp_md *ctx, struct packet *pkt)
+static __always_inline enum clue syn_clue(struct xdp_md *ctx, struct packet *pkt,
+					  const struct tcpopt_walk *walk)
 {
-	struct tcpopt_walk walk = { .at = pkt->tcp + TCP_HEADER_MIN };
-
-	walk.end = walk.at + pkt->options;
-	tcpopt_walk(ctx, &walk, false);
-	if (walk.malformed)
-		return CLUE_MALFORMED;
-	if (!walk.join || walk.capable)
+	if (!walk->join || walk->capable)
 		return CLUE_NEW;
-	if (!read_be32(ctx, walk.join + MPTCP_TOKEN_OFFSET, &pkt->value))
+	if (!read_be32(ctx, walk->join + MPTCP_TOKEN_OFFSET, &pkt->value))
 		return CLUE_MALFORMED;
 	return CLUE_JOIN;
 }
 
-static __always_inline enum clue classify_options(struct xdp_md *ctx, struct packet *pkt)
+static __always_inline enum clue ack_clue(struct xdp_md *ctx, struct packet *pkt,
+					  const struct tcpopt_walk *walk)
 {
-	struct tcpopt_walk walk = { .at = pkt->tcp + TCP_HEADER_MIN };
-
-	walk.end = walk.at + pkt->options;
-	tcpopt_walk(ctx, &walk, true);
-	if (walk.malformed)
-		return CLUE_MALFORMED;
-	if (!walk.timestamp)
+	if (!walk->timestamp)
 		return CLUE_NONE;
-	if (!read_be32(ctx, walk.timestamp + TSECR_OFFSET, &pkt->value))
+	if (!read_be32(ctx, walk->timestamp + TSECR_OFFSET, &pkt->value))
 		return CLUE_MALFORMED;
 	return pkt->value ? CLUE_STAMP : CLUE_NONE;
 }
 
+/* For options that do not stand where Linux puts them. */
+static __always_inline enum clue walk_options(struct xdp_md *ctx, struct packet *pkt)
+{
+	struct tcpopt_walk walk = { .at = pkt->tcp + TCP_HEADER_MIN };
+	bool is_ack = pkt->flags & TCP_ACK;
+
+	walk.end = walk.at + pkt->options;
+	tcpopt_walk(ctx, &walk, is_ack);
+	if (walk.malformed)
+		return CLUE_MALFORMED;
+	return is_ack ? ack_clue(ctx, pkt, &walk) : syn_clue(ctx, pkt, &walk);
+}
+
 static __always_inline enum clue classify_ack(struct xdp_md *ctx, struct packet *pkt)
 {
-	__be32 *first = packet_start(ctx) + pkt->tcp + TCP_HEADER_MIN;
+	__be32 *first = packet_at(ctx, pkt->tcp) + TCP_HEADER_MIN;
 
 	if (pkt->options >= 12 && (void *)(first + 3) <= packet_end(ctx) &&
 	    first[0] == be32(LINUX_TIMESTAMP_FIRST)) {
 		pkt->value = bpf_ntohl(first[2]);
 		return pkt->value ? CLUE_STAMP : CLUE_NONE;
 	}
-	return classify_options(ctx, pkt);
+	return walk_options(ctx, pkt);
 }
 
 static __always_inline enum clue classify_syn(struct xdp_md *ctx, struct packet *pkt)
 {
 	enum clue clue = classify_linux_syn(ctx, pkt);
 
-	return clue ? clue : walk_syn(ctx, pkt);
+	return clue ? clue : walk_options(ctx, pkt);
 }
 
 static __always_inline enum clue find_clue(struct xdp_md *ctx, struct packet *pkt)

@@ -10,7 +10,7 @@
 
 #include "csum.bpf.h"
 #include "maps.bpf.h"
-#include "parse.bpf.h"
+#include "parse_any.bpf.h"
 #include "../include/gue.h"
 
 #define OUTER_TTL 64
@@ -59,7 +59,7 @@ static __always_inline uint32_t sum_ipv4(const struct iphdr *ip)
 static __always_inline bool look_at_ipv4(struct xdp_md *ctx, const struct packet *pkt,
 					 struct inner *inner)
 {
-	struct iphdr *ip = packet_start(ctx) + pkt->ip;
+	struct iphdr *ip = packet_at(ctx, pkt->ip);
 
 	if ((void *)(ip + 1) > packet_end(ctx))
 		return false;
@@ -90,7 +90,7 @@ static __always_inline uint32_t sum_extensions(struct xdp_md *ctx, uint32_t from
 	uint32_t sum = to - from;
 
 	for (uint32_t i = 0; i < EXTENSION_WORDS_MAX && from + 4 * i < to; i++) {
-		__be32 *word = packet_start(ctx) + ((from + 4 * i) & 0x1ff);
+		__be32 *word = packet_at(ctx, from + 4 * i);
 
 		if ((void *)(word + 1) > packet_end(ctx))
 			break;
@@ -102,7 +102,7 @@ static __always_inline uint32_t sum_extensions(struct xdp_md *ctx, uint32_t from
 static __always_inline bool look_at_ipv6(struct xdp_md *ctx, const struct packet *pkt,
 					 struct inner *inner)
 {
-	struct ipv6hdr *ip = packet_start(ctx) + pkt->ip;
+	struct ipv6hdr *ip = packet_at(ctx, pkt->ip);
 	uint32_t extensions = pkt->ip + sizeof(*ip);
 
 	if ((void *)(ip + 1) > packet_end(ctx))
@@ -145,20 +145,21 @@ static __always_inline bool look_at_inner(struct xdp_md *ctx, const struct packe
 	       inner->length <= INNER_LENGTH_MAX;
 }
 
-/* The caller has checked that the frame reaches to pkt->ip and beyond. */
-static __always_inline void write_ethernet(struct ethhdr *eth, const struct packet *pkt,
-					   const struct backend *backend, const struct inner *inner,
-					   uint16_t protocol)
+/* The caller has checked that the frame reaches to pkt->ip and beyond, and has set the type. */
+static __always_inline void write_ethernet(struct xdp_md *ctx, const struct packet *pkt,
+					   const struct backend *backend, const struct inner *inner)
 {
+	struct ethhdr *eth = packet_start(ctx);
 	__be32 *tags = (void *)eth + 2 * ETH_ALEN;
 
+	if ((void *)(tags + 2) > packet_end(ctx))
+		return; /* never; for the verifier */
 	__builtin_memcpy(eth->h_dest, backend->eth_dst, ETH_ALEN);
 	__builtin_memcpy(eth->h_source, backend->eth_src, ETH_ALEN);
 	if (pkt->ip > ETH_HLEN)
 		tags[0] = inner->tags[0];
 	if (pkt->ip > ETH_HLEN + sizeof(struct vlan_tag))
 		tags[1] = inner->tags[1];
-	*(__be16 *)((void *)eth + pkt->ip - sizeof(eth->h_proto)) = be16(protocol);
 }
 
 /* length: of everything behind the outer IP header. */
@@ -237,16 +238,17 @@ static __always_inline enum reason encap_in_ipv4(struct xdp_md *ctx, const struc
 {
 	bool is_gue = backend->forward == FORWARD_GUE;
 	uint32_t room = is_gue ? GUE_ROOM : 0;
-	struct ethhdr *eth;
 	struct iphdr *ip;
+	__be16 *type;
 
 	if (bpf_xdp_adjust_head(ctx, -(int)(sizeof(*ip) + room)))
 		return REASON_no_headroom;
-	eth = packet_start(ctx);
-	ip = packet_start(ctx) + pkt->ip;
+	type = packet_at(ctx, pkt->ip - sizeof(*type));
+	ip = (void *)(type + 1);
 	if ((void *)(ip + 1) + GUE_ROOM > packet_end(ctx))
 		return REASON_no_headroom; /* never; for the verifier */
-	write_ethernet(eth, pkt, backend, inner, ETH_P_IP);
+	*type = be16(ETH_P_IP);
+	write_ethernet(ctx, pkt, backend, inner);
 	write_ipv4(ip, cluster, backend, inner, is_gue ? IPPROTO_UDP : inner->protocol,
 		   inner->length + room);
 	if (is_gue)
@@ -261,16 +263,17 @@ static __always_inline enum reason encap_in_ipv6(struct xdp_md *ctx, const struc
 {
 	bool is_gue = backend->forward == FORWARD_GUE;
 	uint32_t room = is_gue ? GUE_ROOM : 0;
-	struct ethhdr *eth;
 	struct ipv6hdr *ip;
+	__be16 *type;
 
 	if (bpf_xdp_adjust_head(ctx, -(int)(sizeof(*ip) + room)))
 		return REASON_no_headroom;
-	eth = packet_start(ctx);
-	ip = packet_start(ctx) + pkt->ip;
+	type = packet_at(ctx, pkt->ip - sizeof(*type));
+	ip = (void *)(type + 1);
 	if ((void *)(ip + 1) + GUE_ROOM > packet_end(ctx))
 		return REASON_no_headroom; /* never; for the verifier */
-	write_ethernet(eth, pkt, backend, inner, ETH_P_IPV6);
+	*type = be16(ETH_P_IPV6);
+	write_ethernet(ctx, pkt, backend, inner);
 	write_ipv6(ip, cluster, backend, inner, is_gue ? IPPROTO_UDP : inner->protocol,
 		   inner->length + room);
 	if (is_gue) {

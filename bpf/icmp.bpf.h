@@ -5,7 +5,7 @@
 
 #include "classify.bpf.h"
 #include "csum.bpf.h"
-#include "parse.bpf.h"
+#include "parse_any.bpf.h"
 
 /* Both families begin so. */
 struct icmp_header {
@@ -39,14 +39,14 @@ static __always_inline bool same_address(const struct address *a, const struct a
 static __always_inline bool quote_addresses_v4(struct xdp_md *ctx, struct packet *pkt,
 					       uint32_t offset, struct address *service)
 {
-	struct iphdr *ip = packet_start(ctx) + offset;
+	struct iphdr *ip = packet_at(ctx, offset);
 
 	if ((void *)(ip + 1) > packet_end(ctx) || ip->version != 4 ||
 	    ip->ihl * 4 < IPV4_HEADER_MIN || ip->protocol != IPPROTO_TCP ||
 	    ip->frag_off & be16(IPV4_OFFSET_MASK))
 		return false;
-	set_ipv4(service, ip->saddr);
-	set_ipv4(&pkt->saddr, ip->daddr);
+	set_ipv4(service, plain(ip->saddr, uint32_t));
+	set_ipv4(&pkt->saddr, plain(ip->daddr, uint32_t));
 	pkt->tcp = offset + ip->ihl * 4;
 	return true;
 }
@@ -54,7 +54,7 @@ static __always_inline bool quote_addresses_v4(struct xdp_md *ctx, struct packet
 static __always_inline bool quote_addresses_v6(struct xdp_md *ctx, struct packet *pkt,
 					       uint32_t offset, struct address *service)
 {
-	struct ipv6hdr *ip = packet_start(ctx) + offset;
+	struct ipv6hdr *ip = packet_at(ctx, offset);
 
 	if ((void *)(ip + 1) > packet_end(ctx) || ip->version != 6 || ip->nexthdr != IPPROTO_TCP)
 		return false;
@@ -64,36 +64,11 @@ static __always_inline bool quote_addresses_v6(struct xdp_md *ctx, struct packet
 	return true;
 }
 
-/*
- * An error goes where the connection is that it is about: *pkt becomes the packet that the
- * client would send. REASON_not_tcp: it is not an error about a TCP segment that the
- * destination sent, and so the host's.
- */
-static __always_inline enum reason parse_icmp_error(struct xdp_md *ctx, struct packet *pkt)
-{
-	uint8_t *type = packet_start(ctx) + pkt->tcp;
-	uint32_t quote = pkt->tcp + sizeof(struct icmp_header);
-	struct address service;
-	__be16 *ports;
-
-	if (type + 1 > (uint8_t *)packet_end(ctx) || !is_icmp_error(pkt->is_v6, *type))
-		return REASON_not_tcp;
-	if (!(pkt->is_v6 ? quote_addresses_v6(ctx, pkt, quote, &service)
-			 : quote_addresses_v4(ctx, pkt, quote, &service)))
-		return REASON_not_tcp;
-	ports = packet_start(ctx) + pkt->tcp;
-	if ((void *)(ports + 2) > packet_end(ctx) || !same_address(&service, &pkt->daddr))
-		return REASON_not_tcp;
-	pkt->dport = ports[0];
-	pkt->sport = ports[1];
-	return REASON_go_on;
-}
-
 /* RFC 792 quotes 8 bytes of TCP, most routers all of its header: then its TSval is a stamp. */
 static __always_inline enum clue quoted_clue(struct xdp_md *ctx, struct packet *pkt)
 {
 	struct tcpopt_walk walk = { .at = pkt->tcp + TCP_HEADER_MIN };
-	struct tcphdr *tcp = packet_start(ctx) + pkt->tcp;
+	struct tcphdr *tcp = packet_at(ctx, pkt->tcp);
 
 	if ((void *)(tcp + 1) > packet_end(ctx) || tcp->doff * 4 < TCP_HEADER_MIN)
 		return CLUE_NONE;
@@ -104,9 +79,35 @@ static __always_inline enum clue quoted_clue(struct xdp_md *ctx, struct packet *
 	return CLUE_STAMP;
 }
 
+/*
+ * An error goes where the connection is that it is about: *pkt becomes the packet that the
+ * client would send. REASON_not_tcp: it is not an error about a TCP segment that the
+ * destination sent, and so the host's.
+ */
+static __always_inline enum reason parse_icmp_error(struct xdp_md *ctx, struct packet *pkt)
+{
+	uint8_t *type = packet_at(ctx, pkt->tcp);
+	uint32_t quote = pkt->tcp + sizeof(struct icmp_header);
+	struct address service;
+	__be16 *ports;
+
+	if (type + 1 > (uint8_t *)packet_end(ctx) || !is_icmp_error(pkt->is_v6, *type))
+		return REASON_not_tcp;
+	if (!(pkt->is_v6 ? quote_addresses_v6(ctx, pkt, quote, &service)
+			 : quote_addresses_v4(ctx, pkt, quote, &service)))
+		return REASON_not_tcp;
+	ports = packet_at(ctx, pkt->tcp);
+	if ((void *)(ports + 2) > packet_end(ctx) || !same_address(&service, &pkt->daddr))
+		return REASON_not_tcp;
+	pkt->dport = ports[0];
+	pkt->sport = ports[1];
+	pkt->clue = quoted_clue(ctx, pkt);
+	return REASON_go_on;
+}
+
 static __always_inline bool answer_ipv4(struct xdp_md *ctx, const struct packet *pkt)
 {
-	struct iphdr *ip = packet_start(ctx) + pkt->ip;
+	struct iphdr *ip = packet_at(ctx, pkt->ip);
 	__be32 source;
 
 	if ((void *)(ip + 1) > packet_end(ctx))
@@ -119,7 +120,7 @@ static __always_inline bool answer_ipv4(struct xdp_md *ctx, const struct packet 
 
 static __always_inline bool answer_ipv6(struct xdp_md *ctx, const struct packet *pkt)
 {
-	struct ipv6hdr *ip = packet_start(ctx) + pkt->ip;
+	struct ipv6hdr *ip = packet_at(ctx, pkt->ip);
 	struct in6_addr source;
 
 	if ((void *)(ip + 1) > packet_end(ctx))
@@ -143,7 +144,7 @@ static __always_inline void answer_icmp(struct icmp_header *icmp, uint8_t reply)
 /* Echo to a service address; REASON_not_tcp: it is not that. */
 static __always_inline enum reason answer_echo(struct xdp_md *ctx, const struct packet *pkt)
 {
-	struct icmp_header *icmp = packet_start(ctx) + pkt->tcp;
+	struct icmp_header *icmp = packet_at(ctx, pkt->tcp);
 	struct ethhdr *eth = packet_start(ctx);
 	uint8_t mac[ETH_ALEN];
 

@@ -11,16 +11,38 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* What is not a whole TCP segment may still be about a service. */
-static __always_inline enum reason parse_otherwise(struct xdp_md *ctx, struct packet *pkt,
-						   const struct cluster *cluster, enum reason why)
+/*
+ * Global, so that the verifier looks at it once, and no packet of the plain kind pays for it.
+ * What is not a whole TCP segment may still be about a service.
+ */
+__noinline int parse_uncommon(struct xdp_md *ctx, struct packet *pkt)
 {
+	uint32_t zero = 0;
+	struct state *now = bpf_map_lookup_elem(&state, &zero);
+	enum reason why;
+	uint32_t seed;
+
+	if (!ctx || !pkt || !now)
+		return REASON_not_loaded;
+	seed = now->cluster[pkt->bank % BANKS].service_seed;
+	why = parse_any(ctx, pkt);
+	pkt->transport = pkt->tcp;
 	if (why == REASON_fragment || why == REASON_too_many_extensions)
-		return find_line(pkt, 0, cluster->service_seed) ? why : REASON_not_service;
-	if (why != REASON_not_tcp || !is_icmp(pkt) || !find_line(pkt, 0, cluster->service_seed))
+		return find_line(pkt, 0, seed) ? why : REASON_not_service;
+	if (why != REASON_not_tcp || !is_icmp(pkt) || !find_line(pkt, 0, seed))
 		return why;
 	why = answer_echo(ctx, pkt);
 	return why == REASON_not_tcp ? parse_icmp_error(ctx, pkt) : why;
+}
+
+static __always_inline enum reason parse(struct xdp_md *ctx, struct packet *pkt, uint32_t bank)
+{
+	if (!parse_plain(ctx, pkt)) {
+		*pkt = (struct packet){ .bank = bank };
+		return parse_uncommon(ctx, pkt);
+	}
+	pkt->bank = bank;
+	return REASON_go_on;
 }
 
 static __always_inline enum reason decide(struct xdp_md *ctx, struct packet *pkt, uint32_t *action)
@@ -31,22 +53,19 @@ static __always_inline enum reason decide(struct xdp_md *ctx, struct packet *pkt
 	const struct service *service;
 	enum reason why;
 
+	pkt->service = 0;
 	if (!now || now->abi != LB_ABI)
 		return REASON_not_loaded;
-	pkt->bank = now->generation % BANKS;
-	cluster = &now->cluster[pkt->bank];
-
-	why = parse(ctx, pkt);
-	pkt->transport = pkt->tcp;
-	if (why)
-		why = parse_otherwise(ctx, pkt, cluster, why);
+	cluster = &now->cluster[now->generation % BANKS];
+	why = parse(ctx, pkt, now->generation % BANKS);
 	if (why)
 		return why;
 	service = find_line(pkt, pkt->dport, cluster->service_seed);
 	if (!service)
 		return REASON_not_service;
 	pkt->service = service->id;
-	pkt->clue = pkt->protocol ? quoted_clue(ctx, pkt) : find_clue(ctx, pkt);
+	if (!pkt->protocol)
+		pkt->clue = find_clue(ctx, pkt);
 	why = pick(pkt, now, cluster, service);
 	if (why)
 		return why;
@@ -57,7 +76,7 @@ static __always_inline enum reason decide(struct xdp_md *ctx, struct packet *pkt
 
 static __always_inline uint32_t balance(struct xdp_md *ctx)
 {
-	struct packet pkt = {};
+	struct packet pkt;
 	uint32_t action = XDP_DROP;
 	enum reason why = decide(ctx, &pkt, &action);
 

@@ -68,4 +68,13 @@ static __always_inline void *packet_end(const struct xdp_md *ctx)
 	return (void *)(long)ctx->data_end;
 }
 
+/* No header of ours begins beyond it: two tags, IPv6, four extensions, ICMP and what it quotes. */
+#define HEADER_OFFSET_MASK 0x1ff
+
+/* offset: read from memory, where the verifier does not know its bound. */
+static __always_inline void *packet_at(const struct xdp_md *ctx, uint32_t offset)
+{
+	return packet_start(ctx) + (offset & HEADER_OFFSET_MASK);
+}
+
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Parse: Ethernet, IPv4 or IPv6, and TCP up to its options. */
+/* Parse what nearly every packet is: untagged TCP over IPv4 without options or bare IPv6. */
 #ifndef PARSE_BPF_H
 #define PARSE_BPF_H
 
@@ -11,202 +11,103 @@
 
 #include "packet.bpf.h"
 
-#define IPV4_OFFSET_MASK 0x1fff
+#define ETH_PROTO_OFFSET 12
+#define IPV4_FRAGMENT_OFFSET 6    /* then TTL and protocol */
 #define IPV4_FRAGMENT_MASK 0x3fff /* MF, or an offset */
-#define IPV6_OFFSET_MASK 0xfff8
-#define IPV4_HEADER_MIN 20
-#define VLAN_TAGS_MAX 2
-#define EXTENSION_HEADERS_MAX 4
-#define EXTENSION_LENGTH_MAX 7 /* in units of 8 bytes, the first not counted: 64 bytes */
+#define IPV6_LENGTH_OFFSET 4      /* then next header and hop limit */
+#define TCP_LENGTH_OFFSET 12      /* header length and, behind it, flags */
 
-/* RFC 8200 section 4.5. */
-struct fragment_header {
-	uint8_t next_header;
-	uint8_t reserved;
-	__be16 offset; /* its low three bits are flags */
-	__be32 id;
-};
+/* Ethernet type, and the first byte of IP, which says version and header length. */
+#define PLAIN_V4_MASK 0xffffff00
+#define PLAIN_V4 (ETH_P_IP << 16 | 0x45 << 8)
+#define PLAIN_V6_MASK 0xfffff000
+#define PLAIN_V6 (ETH_P_IPV6 << 16 | 0x60 << 8)
 
-/* What follows an Ethernet type of 802.1Q or 802.1ad. */
-struct vlan_tag {
-	__be16 control;
-	__be16 protocol;
-};
-
-static __always_inline enum reason parse_tcp(struct xdp_md *ctx, struct packet *pkt)
+static __always_inline uint32_t load32(const void *at)
 {
-	struct tcphdr *tcp = packet_start(ctx) + pkt->tcp;
-
-	if ((void *)(tcp + 1) > packet_end(ctx) || tcp->doff * 4 < TCP_HEADER_MIN)
-		return REASON_malformed;
-	pkt->sport = tcp->source;
-	pkt->dport = tcp->dest;
-	pkt->flags = ((uint8_t *)tcp)[TCP_FLAGS_OFFSET];
-	pkt->options = tcp->doff * 4 - TCP_HEADER_MIN;
-	return REASON_go_on;
-}
-
-/* The options must lie inside the IP packet: what follows it in the frame is padding. */
-static __always_inline bool holds_options(const struct packet *pkt, int32_t segment_length)
-{
-	return segment_length >= TCP_HEADER_MIN + pkt->options;
+	return *(const uint32_t *)at;
 }
 
 /* Whole halves: an 8-byte load behind two 4-byte stores waits for both to leave the core. */
-static __always_inline void set_ipv4(struct address *a, __be32 v4)
+static __always_inline void set_ipv4(struct address *a, uint32_t v4)
 {
 	a->halves[0] = 0;
-	a->halves[1] = (uint64_t)plain(v4, uint32_t) << 32 | plain(be32(0xffff), uint32_t);
-}
-
-static __always_inline enum reason parse_ipv4(struct xdp_md *ctx, struct packet *pkt, uint32_t at)
-{
-	struct iphdr *ip = packet_start(ctx) + at;
-	enum reason why;
-
-	if ((void *)(ip + 1) > packet_end(ctx) || ip->version != 4 || ip->ihl * 4 < IPV4_HEADER_MIN)
-		return REASON_malformed;
-	set_ipv4(&pkt->saddr, ip->saddr);
-	set_ipv4(&pkt->daddr, ip->daddr);
-	pkt->ip = at;
-	pkt->tcp = at + ip->ihl * 4;
-	if (ip->protocol != IPPROTO_TCP) {
-		if (!(ip->frag_off & be16(IPV4_FRAGMENT_MASK)))
-			pkt->protocol = ip->protocol;
-		return REASON_not_tcp;
-	}
-	if (ip->frag_off & be16(IPV4_OFFSET_MASK))
-		return REASON_fragment;
-	int32_t length = bpf_ntohs(ip->tot_len) - ip->ihl * 4;
-
-	why = parse_tcp(ctx, pkt);
-	return why || holds_options(pkt, length) ? why : REASON_malformed;
-}
-
-/* The three extension headers that say nothing about where a packet belongs. */
-static __always_inline bool is_skipped(uint8_t header)
-{
-	return header == IPPROTO_HOPOPTS || header == IPPROTO_ROUTING || header == IPPROTO_DSTOPTS;
+	a->halves[1] = (uint64_t)v4 << 32 | plain(be32(0xffff), uint32_t);
 }
 
 /*
- * Steps over IPv6 extension headers (RFC 8200 section 4); *header is the first that is none
- * of the three, or one of them where there are more than EXTENSION_HEADERS_MAX or too long ones.
+ * length: of the segment, as IP has it. False where the options are not inside the IP packet:
+ * what follows that in the frame is padding.
  */
-static __always_inline void skip_extensions(struct xdp_md *ctx, struct packet *pkt, uint8_t *header)
+static __always_inline bool take_tcp(struct packet *pkt, const void *tcp, int32_t length)
 {
-	for (int i = 0; i < EXTENSION_HEADERS_MAX && is_skipped(*header); i++) {
-		struct ipv6_opt_hdr *extension = packet_start(ctx) + pkt->tcp;
+	uint16_t word = *(const uint16_t *)(tcp + TCP_LENGTH_OFFSET);
+	int32_t header = word >> 2 & 0x3c;
 
-		if ((void *)(extension + 1) > packet_end(ctx) ||
-		    extension->hdrlen > EXTENSION_LENGTH_MAX)
-			return;
-		*header = extension->nexthdr;
-		pkt->tcp += (extension->hdrlen + 1) * 8;
-	}
+	pkt->sport = *(const __be16 *)tcp;
+	pkt->dport = *(const __be16 *)(tcp + 2);
+	pkt->flags = word >> 8;
+	pkt->options = header - TCP_HEADER_MIN;
+	return header >= TCP_HEADER_MIN && header <= length;
 }
 
-/* A first fragment is as good as a whole packet; the others lack the ports. */
-static __always_inline enum reason skip_fragment(struct xdp_md *ctx, struct packet *pkt,
-						 uint8_t *header)
+static __always_inline void place(struct packet *pkt, uint8_t is_v6, uint16_t tcp)
 {
-	struct fragment_header *fragment = packet_start(ctx) + pkt->tcp;
-
-	if ((void *)(fragment + 1) > packet_end(ctx))
-		return REASON_malformed;
-	*header = fragment->next_header;
-	pkt->tcp += sizeof(*fragment);
-	if (*header == IPPROTO_TCP && fragment->offset & be16(IPV6_OFFSET_MASK))
-		return REASON_fragment;
-	return REASON_go_on;
-}
-
-static __always_inline enum reason parse_extensions(struct xdp_md *ctx, struct packet *pkt,
-						    uint8_t header)
-{
-	enum reason why = REASON_go_on;
-
-	skip_extensions(ctx, pkt, &header);
-	if (header == IPPROTO_FRAGMENT) {
-		why = skip_fragment(ctx, pkt, &header);
-		if (!why && header != IPPROTO_TCP)
-			why = REASON_not_tcp;
-	}
-	if (why)
-		return why;
-	if (is_skipped(header))
-		return REASON_too_many_extensions;
-	if (header == IPPROTO_TCP)
-		return REASON_go_on;
-	pkt->protocol = header;
-	return REASON_not_tcp;
-}
-
-static __always_inline enum reason parse_ipv6(struct xdp_md *ctx, struct packet *pkt, uint32_t at)
-{
-	struct ipv6hdr *ip = packet_start(ctx) + at;
-	enum reason why = REASON_go_on;
-
-	if ((void *)(ip + 1) > packet_end(ctx) || ip->version != 6)
-		return REASON_malformed;
-	pkt->is_v6 = 1;
-	__builtin_memcpy(&pkt->saddr, &ip->saddr, sizeof(pkt->saddr));
-	__builtin_memcpy(&pkt->daddr, &ip->daddr, sizeof(pkt->daddr));
-	int32_t length = sizeof(*ip) + bpf_ntohs(ip->payload_len);
-
-	pkt->ip = at;
-	pkt->tcp = at + sizeof(*ip);
-	if (ip->nexthdr != IPPROTO_TCP)
-		why = parse_extensions(ctx, pkt, ip->nexthdr);
-	if (!why)
-		why = parse_tcp(ctx, pkt);
-	return why || holds_options(pkt, length - (pkt->tcp - at)) ? why : REASON_malformed;
-}
-
-static __always_inline bool is_vlan(__be16 protocol)
-{
-	return protocol == be16(ETH_P_8021Q) || protocol == be16(ETH_P_8021AD);
-}
-
-/* Steps over up to two tags; *protocol is what follows. False: the frame ends before. */
-static __always_inline bool skip_vlans(struct xdp_md *ctx, struct packet *pkt, __be16 *protocol)
-{
-	for (int i = 0; i < VLAN_TAGS_MAX && is_vlan(*protocol); i++) {
-		struct vlan_tag *tag = packet_start(ctx) + pkt->ip;
-
-		if ((void *)(tag + 1) > packet_end(ctx))
-			return false;
-		*protocol = tag->protocol;
-		pkt->ip += sizeof(*tag);
-	}
-	return true;
-}
-
-static __always_inline enum reason parse_tagged(struct xdp_md *ctx, struct packet *pkt,
-						__be16 protocol)
-{
+	pkt->is_v6 = is_v6;
+	pkt->protocol = 0;
 	pkt->ip = ETH_HLEN;
-	if (!skip_vlans(ctx, pkt, &protocol))
-		return REASON_malformed;
-	if (protocol == be16(ETH_P_IP))
-		return parse_ipv4(ctx, pkt, pkt->ip);
-	if (protocol == be16(ETH_P_IPV6))
-		return parse_ipv6(ctx, pkt, pkt->ip);
-	return REASON_not_ip;
+	pkt->tcp = tcp;
+	pkt->transport = tcp;
 }
 
-/* Without tags all offsets are constants: a second copy of the parser, about 2 ns faster. */
-static __always_inline enum reason parse(struct xdp_md *ctx, struct packet *pkt)
+static __always_inline bool parse_plain_ipv4(struct packet *pkt, const void *data, const void *end)
 {
-	struct ethhdr *eth = packet_start(ctx);
+	const struct iphdr *ip = data + ETH_HLEN;
+	const void *tcp = ip + 1;
 
-	if ((void *)(eth + 1) > packet_end(ctx))
-		return REASON_malformed;
-	if (eth->h_proto == be16(ETH_P_IP))
-		return parse_ipv4(ctx, pkt, ETH_HLEN);
-	if (eth->h_proto == be16(ETH_P_IPV6))
-		return parse_ipv6(ctx, pkt, ETH_HLEN);
-	return parse_tagged(ctx, pkt, eth->h_proto);
+	if (tcp + TCP_HEADER_MIN > end || (load32((void *)ip + IPV4_FRAGMENT_OFFSET) &
+					   plain(be32(IPV4_FRAGMENT_MASK << 16 | 0xff),
+						 uint32_t)) != plain(be32(IPPROTO_TCP), uint32_t))
+		return false;
+	place(pkt, 0, ETH_HLEN + sizeof(*ip));
+	set_ipv4(&pkt->saddr, plain(ip->saddr, uint32_t));
+	set_ipv4(&pkt->daddr, plain(ip->daddr, uint32_t));
+	return take_tcp(pkt, tcp, bpf_ntohs(ip->tot_len) - sizeof(*ip));
+}
+
+static __always_inline bool parse_plain_ipv6(struct packet *pkt, const void *data, const void *end)
+{
+	const struct ipv6hdr *ip = data + ETH_HLEN;
+	const uint64_t *halves = (const void *)&ip->saddr;
+	const void *tcp = ip + 1;
+
+	if (tcp + TCP_HEADER_MIN > end || ip->nexthdr != IPPROTO_TCP)
+		return false;
+	place(pkt, 1, ETH_HLEN + sizeof(*ip));
+	pkt->saddr.halves[0] = halves[0];
+	pkt->saddr.halves[1] = halves[1];
+	pkt->daddr.halves[0] = halves[2];
+	pkt->daddr.halves[1] = halves[3];
+	return take_tcp(pkt, tcp, bpf_ntohs(ip->payload_len));
+}
+
+/*
+ * True for a whole TCP header behind plain others: few wide loads at constant offsets. Whatever
+ * else there is, is parse_any()'s.
+ */
+static __always_inline bool parse_plain(struct xdp_md *ctx, struct packet *pkt)
+{
+	const void *data = packet_start(ctx), *end = packet_end(ctx);
+	uint32_t begin;
+
+	if (data + ETH_HLEN + sizeof(struct iphdr) > end)
+		return false;
+	begin = load32(data + ETH_PROTO_OFFSET);
+	if ((begin & plain(be32(PLAIN_V4_MASK), uint32_t)) == plain(be32(PLAIN_V4), uint32_t))
+		return parse_plain_ipv4(pkt, data, end);
+	if ((begin & plain(be32(PLAIN_V6_MASK), uint32_t)) == plain(be32(PLAIN_V6), uint32_t))
+		return parse_plain_ipv6(pkt, data, end);
+	return false;
 }
 
 #endif

@@ -33,7 +33,7 @@ __noinline int tcpopt_walk(struct xdp_md *ctx, struct tcpopt_walk *walk, int to_
 /* The four bytes at an offset, in host order; false if they are not all in the frame. */
 static __always_inline bool read_be32(struct xdp_md *ctx, uint32_t offset, uint32_t *value)
 {
-	__be32 *word = packet_start(ctx) + (offset & 0x1ff);
+	__be32 *word = packet_at(ctx, offset);
 
 	if ((void *)(word + 1) > packet_end(ctx))
 		return false;
