@@ -15,40 +15,36 @@
  */
 static __always_inline bool is_sent_on(const struct ethhdr *eth, const struct backend *backend)
 {
-	uint32_t to, backend_to;
-	uint16_t to_end, backend_to_end;
+	uint64_t difference = *(const uint64_t *)eth ^ *(const uint64_t *)backend;
 
-	__builtin_memcpy(&to, eth->h_dest, sizeof(to));
-	__builtin_memcpy(&to_end, eth->h_dest + sizeof(to), sizeof(to_end));
-	__builtin_memcpy(&backend_to, backend->eth_dst, sizeof(to));
-	__builtin_memcpy(&backend_to_end, backend->eth_dst + sizeof(to), sizeof(to_end));
-	return (to == backend_to && to_end == backend_to_end) || eth->h_dest[0] & 1;
+	return !(difference << 16) || eth->h_dest[0] & 1;
 }
 
-static __always_inline enum reason rewrite_macs(struct ethhdr *eth, const struct backend *backend)
+static __always_inline void rewrite_macs(struct ethhdr *eth, const struct backend *backend)
 {
-	__builtin_memcpy(eth->h_dest, backend->eth_dst, ETH_ALEN);
-	__builtin_memcpy(eth->h_source, backend->eth_src, ETH_ALEN);
-	return REASON_go_on;
+	((uint64_t *)eth)[0] = ((const uint64_t *)backend)[0];
+	((uint32_t *)eth)[2] = ((const uint32_t *)backend)[2];
 }
 
 /* On success *action is XDP_TX, or XDP_REDIRECT where another device leads to the backend. */
 static __always_inline enum reason forward(struct xdp_md *ctx, const struct packet *pkt,
-					   const struct cluster *cluster, uint32_t *action)
+					   const struct cluster *cluster,
+					   const struct backend *backend, uint32_t *action)
 {
-	uint32_t key = pkt->bank * MAX_BACKENDS + pkt->backend;
-	const struct backend *backend = bpf_map_lookup_elem(&backends, &key);
 	struct ethhdr *eth = packet_start(ctx);
 	enum reason why;
 
-	if (!backend || !backend->ifindex)
+	if (!backend->ifindex)
 		return REASON_no_neighbour;
 	if ((void *)(eth + 1) > packet_end(ctx) || is_sent_on(eth, backend))
 		return REASON_not_ours;
-	why = backend->forward == FORWARD_L2 ? rewrite_macs(eth, backend)
-					     : encapsulate(ctx, pkt, cluster, backend);
-	if (why)
-		return why;
+	if (backend->forward == FORWARD_L2) {
+		rewrite_macs(eth, backend);
+	} else {
+		why = encapsulate(ctx, pkt, cluster, backend);
+		if (why)
+			return why;
+	}
 	*action = XDP_TX;
 	if (backend->ifindex != ctx->ingress_ifindex)
 		*action = bpf_redirect_map(&devices, backend->ifindex, XDP_DROP);

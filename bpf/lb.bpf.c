@@ -51,6 +51,7 @@ static __always_inline enum reason decide(struct xdp_md *ctx, struct packet *pkt
 	struct state *now = bpf_map_lookup_elem(&state, &zero);
 	const struct cluster *cluster;
 	const struct service *service;
+	const struct backend *backend;
 	enum reason why;
 
 	pkt->service = 0;
@@ -66,12 +67,12 @@ static __always_inline enum reason decide(struct xdp_md *ctx, struct packet *pkt
 	pkt->service = service->id;
 	if (!pkt->protocol)
 		pkt->clue = find_clue(ctx, pkt);
-	why = pick(pkt, now, cluster, service);
-	if (why)
-		return why;
+	backend = pick(pkt, now, cluster, service);
+	if (!backend)
+		return REASON_no_backend;
 	if (pkt->protocol)
 		pkt->picked = pkt->picked == REASON_stamp ? REASON_icmp_stamp : REASON_icmp_ring;
-	return forward(ctx, pkt, cluster, action);
+	return forward(ctx, pkt, cluster, backend, action);
 }
 
 static __always_inline uint32_t balance(struct xdp_md *ctx)

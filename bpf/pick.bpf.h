@@ -7,90 +7,107 @@
 #include "clock.bpf.h"
 #include "../include/stamp.h"
 
-/* A ring's entries are 1 + index, so that 0 can mean none. */
-static __always_inline bool take(struct packet *pkt, uint16_t entry, enum reason why)
+static __always_inline const struct backend *backend_at(const struct packet *pkt, uint32_t index)
 {
-	pkt->backend = entry - 1;
+	uint32_t key = pkt->bank * MAX_BACKENDS + index % MAX_BACKENDS;
+
+	return bpf_map_lookup_elem(&backends, &key);
+}
+
+/* NULL where packets for the service may not be sent to that index. */
+static __always_inline const struct backend *member_at(struct packet *pkt, uint32_t index,
+						       enum reason why)
+{
+	const struct backend *backend = backend_at(pkt, index);
+	uint32_t bit = (uint32_t)pkt->service - 1;
+
+	pkt->backend = index;
 	pkt->picked = why;
-	return entry != 0;
+	if (!backend || !(backend->services[bit / 32 % (MAX_SERVICES / 32)] >> bit % 32 & 1))
+		return NULL;
+	return backend;
 }
 
-static __always_inline enum reason pick_ring(struct packet *pkt, const struct service *service,
-					     const struct ring *ring, enum reason why)
-{
-	uint64_t hash =
-		pkt->is_v6 ? flow_hash_v6(&service->flow_key, pkt->saddr.halves,
-					  plain(pkt->sport, uint16_t))
-			   : flow_hash_v4(&service->flow_key, plain(pkt->saddr.words[3], uint32_t),
-					  plain(pkt->sport, uint16_t));
-	uint32_t slot = ring_slot(hash);
-
-	if (slot >= RING_SLOTS) /* never; for the verifier */
-		return REASON_no_backend;
-	return take(pkt, ring->slot[slot], why) ? REASON_go_on : REASON_no_backend;
-}
-
-static __always_inline bool pick_token(struct packet *pkt, const struct cluster *cluster,
-				       const struct ring *ring)
+static __always_inline const struct backend *pick_token(struct packet *pkt,
+							const struct cluster *cluster)
 {
 	uint32_t key = pkt->bank * TOKEN_EPOCHS + token_epoch(pkt->value);
 	const struct secret *secret = bpf_map_lookup_elem(&secrets, &key);
 
 	if (!secret || !secret->present)
-		return false;
+		return NULL;
 	uint32_t body = token_look_up(&secret->rounds, pkt->value);
-	uint32_t index = token_index(body, cluster->index_bits) % MAX_BACKENDS;
 
-	/* The slot that equals an index is owned by that index, or by nobody, or by one above. */
-	return take(pkt, ring->owner[index], REASON_token) && pkt->backend == index;
+	return member_at(pkt, token_index(body, cluster->index_bits), REASON_token);
 }
 
-static __always_inline bool pick_stamp(struct packet *pkt, struct state *state,
-				       const struct cluster *cluster, const struct ring *ring)
+static __always_inline const struct backend *pick_stamp(struct packet *pkt, struct state *state,
+							const struct cluster *cluster)
 {
 	uint32_t slot = stamp_slot(pkt->value, wall_clock_ms(state), cluster->index_bits);
 
-	return take(pkt, ring->owner[slot % MAX_BACKENDS], REASON_stamp);
+	return member_at(pkt, cluster->owner[slot % MAX_BACKENDS], REASON_stamp);
 }
 
-/* Picks the backend that the packet itself names, or says why the ring must decide. */
-static __always_inline enum reason pick_named(struct packet *pkt, struct state *state,
-					      const struct cluster *cluster,
-					      const struct service *service,
-					      const struct ring *ring)
+/* Picks the backend that the packet itself names; NULL and *why: the ring must decide. */
+static __always_inline const struct backend *pick_named(struct packet *pkt, struct state *state,
+							const struct cluster *cluster,
+							const struct service *service,
+							enum reason *why)
 {
+	*why = REASON_ring_no_stamp;
 	switch (pkt->clue) {
 	case CLUE_STAMP:
 		if (!service->stamps)
-			return REASON_ring_no_stamp;
-		return pick_stamp(pkt, state, cluster, ring) ? REASON_go_on
-							     : REASON_ring_stamp_unroutable;
+			return NULL;
+		*why = REASON_ring_stamp_unroutable;
+		return pick_stamp(pkt, state, cluster);
 	case CLUE_JOIN:
+		*why = REASON_ring_join;
 		if (service->joins == JOINS_RING)
-			return REASON_ring_join;
-		return pick_token(pkt, cluster, ring) ? REASON_go_on : REASON_ring_token_unroutable;
+			return NULL;
+		*why = REASON_ring_token_unroutable;
+		return pick_token(pkt, cluster);
 	case CLUE_NEW:
-		return REASON_ring_new;
+		*why = REASON_ring_new;
+		return NULL;
 	case CLUE_MALFORMED:
-		return REASON_ring_malformed_options;
+		*why = REASON_ring_malformed_options;
+		return NULL;
 	default:
-		return REASON_ring_no_stamp;
+		return NULL;
 	}
 }
 
-static __always_inline enum reason pick(struct packet *pkt, struct state *state,
-					const struct cluster *cluster,
-					const struct service *service)
+/* NULL: no backend of the service takes new connections. */
+static __always_inline const struct backend *
+pick_ring(struct packet *pkt, const struct service *service, enum reason why)
 {
-	uint32_t zero = 0, id = service->ring;
+	uint32_t zero = 0, id = service->ring, slot;
 	void *inner = bpf_map_lookup_elem(&rings, &id);
 	const struct ring *ring = inner ? bpf_map_lookup_elem(inner, &zero) : NULL;
-	enum reason why;
+	uint64_t hash =
+		pkt->is_v6 ? flow_hash_v6(&service->flow_key, pkt->saddr.halves,
+					  plain(pkt->sport, uint16_t))
+			   : flow_hash_v4(&service->flow_key, plain(pkt->saddr.words[3], uint32_t),
+					  plain(pkt->sport, uint16_t));
 
-	if (!ring)
-		return REASON_no_backend;
-	why = pick_named(pkt, state, cluster, service, ring);
-	return why ? pick_ring(pkt, service, ring, why) : REASON_go_on;
+	slot = ring_slot(hash);
+	if (!ring || slot >= RING_SLOTS || !ring->slot[slot]) /* the second for the verifier */
+		return NULL;
+	pkt->backend = ring->slot[slot] - 1;
+	pkt->picked = why;
+	return backend_at(pkt, pkt->backend);
+}
+
+static __always_inline const struct backend *pick(struct packet *pkt, struct state *state,
+						  const struct cluster *cluster,
+						  const struct service *service)
+{
+	enum reason why;
+	const struct backend *backend = pick_named(pkt, state, cluster, service, &why);
+
+	return backend ? backend : pick_ring(pkt, service, why);
 }
 
 #endif

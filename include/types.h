@@ -57,6 +57,7 @@ enum forward { FORWARD_L2, FORWARD_IPIP, FORWARD_GUE };
 enum backend_state { BACKEND_UP, BACKEND_DRAIN, BACKEND_DOWN };
 
 struct backend {
+	/* As a frame begins: packets read and write both at once. */
 	uint8_t eth_dst[6]; /* all zero: the next hop is not known */
 	uint8_t eth_src[6];
 	uint32_t ifindex;     /* the device that leads to it */
@@ -68,16 +69,15 @@ struct backend {
 	uint8_t pad[11];
 	struct address address;
 	uint8_t unused[16];
+	/* Bit id - 1: it is a member of that service and not down. */
+	uint32_t services[MAX_SERVICES / 32];
 };
 
 /*
- * One per service. owner: for a slot of the stamp, and so for an index too, 1 + the
- * index that owns it, or 0 where that backend may not be sent to. slot: 1 + the index
- * that owns a slot of the ring, or 0. weight: 1 + a member's weight by index, or 0 for
- * no member; packets never read it.
+ * One per service. slot: 1 + the index that owns a slot of the ring, or 0. weight: 1 + a
+ * member's weight by index, or 0 for no member; packets never read it.
  */
 struct ring {
-	uint16_t owner[MAX_BACKENDS];
 	uint16_t slot[RING_SLOTS];
 	uint16_t weight[MAX_BACKENDS];
 };
@@ -104,6 +104,8 @@ struct cluster {
 	uint8_t tunnel_length; /* of the prefix; 0: there is none */
 	uint8_t tunnel_length_v6;
 	uint8_t pad[6];
+	/* The index assigned at or next above each slot of the stamp, cyclic (stamp.h). */
+	uint16_t owner[MAX_BACKENDS];
 };
 
 /*
@@ -136,7 +138,7 @@ struct state {
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 	       "hashes read addresses and ports as little-endian words");
 _Static_assert(sizeof(struct service) == 64, "a service is one cache line");
-_Static_assert(sizeof(struct backend) == 64, "a backend is one cache line");
+_Static_assert(sizeof(struct backend) == 128, "a backend is two cache lines");
 _Static_assert(sizeof(struct state) % 8 == 0, "elements of an array map are padded to 8");
 
 /* Where to start looking for a service. port: as on the wire; seed: odd. */

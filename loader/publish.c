@@ -9,10 +9,22 @@
 #include <sys/timex.h>
 #include <unistd.h>
 
+#include "../include/stamp.h"
 #include "address.h"
 #include "neighbour.h"
 #include "ring.h"
 #include "tables_layout.h"
+
+static void fill_owners(const struct config *config, uint16_t *owner)
+{
+	uint8_t assigned[MAX_BACKENDS];
+	bool any = false;
+
+	for (uint32_t i = 0; i < MAX_BACKENDS; i++)
+		any |= assigned[i] = config->backends[i].assigned;
+	if (any)
+		stamp_fill_owners(assigned, config->index_bits, owner);
+}
 
 static void fill_cluster(struct tables *tables, uint32_t bank, const struct config *config)
 {
@@ -28,6 +40,7 @@ static void fill_cluster(struct tables *tables, uint32_t bank, const struct conf
 	cluster->tunnel_source_v6 = config->tunnel_source_v6.address;
 	cluster->tunnel_length_v6 = config->tunnel_source_v6.length;
 	cluster->tunnel_hosts_v6 = htonl(prefix_hosts(&config->tunnel_source_v6));
+	fill_owners(config, cluster->owner);
 }
 
 static void fill_secrets(struct tables *tables, uint32_t bank, const struct config *config)
@@ -268,6 +281,15 @@ static size_t add_address_lines(struct service *services, size_t count)
 	return lines;
 }
 
+/* fill_backends() has cleared the bits. */
+static void note_members(struct backend *lines, const struct config *config,
+			 const struct config_service *service, uint32_t id)
+{
+	for (uint32_t i = 0; i < MAX_BACKENDS; i++)
+		if (service->weight[i] && config->backends[i].state != BACKEND_DOWN)
+			lines[i].services[(id - 1) / 32] |= 1u << (id - 1) % 32;
+}
+
 static enum status fill_services(struct tables *tables, uint32_t bank, const struct config *config)
 {
 	static struct service services[2 * MAX_SERVICES];
@@ -293,6 +315,9 @@ static enum status fill_services(struct tables *tables, uint32_t bank, const str
 		status = give_ids(tables, services, config->service_count);
 	if (status)
 		return status;
+	for (size_t i = 0; i < config->service_count; i++)
+		note_members(backends_of(tables, bank), config, &config->services[i],
+			     services[i].id);
 	lines = add_address_lines(services, config->service_count);
 	tables_state(tables)->cluster[bank].service_seed =
 		place_lines(services_of(tables, bank), services, lines);

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../include/stamp.h"
 #include "ring.h"
 
 /* One member that takes new connections, and its walk over the slots. */
@@ -12,28 +11,6 @@ struct taker {
 	uint32_t at; /* the slot it wants next */
 	uint32_t skip;
 };
-
-static bool is_live(const struct config *config, const struct config_service *service,
-		    uint32_t index)
-{
-	return service->weight[index] && config->backends[index].state != BACKEND_DOWN;
-}
-
-static void fill_owners(const struct config *config, const struct config_service *service,
-			uint16_t *owner)
-{
-	uint8_t assigned[MAX_BACKENDS];
-	uint32_t slots = 1u << config->index_bits;
-	bool any = false;
-
-	for (uint32_t i = 0; i < slots; i++)
-		any |= assigned[i] = config->backends[i].assigned;
-	if (!any)
-		return;
-	stamp_fill_owners(assigned, config->index_bits, owner);
-	for (uint32_t slot = 0; slot < slots; slot++)
-		owner[slot] = is_live(config, service, owner[slot]) ? owner[slot] + 1 : 0;
-}
 
 static uint64_t maglev_hash(uint64_t seed, uint32_t index, uint32_t which)
 {
@@ -99,6 +76,5 @@ void ring_build(const struct config *config, const struct config_service *servic
 
 	memset(ring, 0, sizeof(*ring));
 	memcpy(ring->weight, service->weight, sizeof(ring->weight));
-	fill_owners(config, service, ring->owner);
 	fill_slots(takers, count, ring->slot);
 }
