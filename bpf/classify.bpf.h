@@ -21,8 +21,9 @@ static __always_inline const struct service *find_line(const struct packet *pkt,
 
 		if (!service || !service->id)
 			return NULL;
-		if (service->address.halves[1] == pkt->daddr.halves[1] &&
-		    service->address.halves[0] == pkt->daddr.halves[0] && service->port == port)
+		if (likely(service->address.halves[1] == pkt->daddr.halves[1] &&
+			   service->address.halves[0] == pkt->daddr.halves[0] &&
+			   service->port == port))
 			return service;
 	}
 	return NULL;
@@ -90,8 +91,8 @@ static __always_inline enum clue classify_ack(struct xdp_md *ctx, struct packet 
 {
 	__be32 *first = packet_at(ctx, pkt->tcp) + TCP_HEADER_MIN;
 
-	if (pkt->options >= 12 && (void *)(first + 3) <= packet_end(ctx) &&
-	    first[0] == be32(LINUX_TIMESTAMP_FIRST)) {
+	if (likely(pkt->options >= 12 && (void *)(first + 3) <= packet_end(ctx) &&
+		   first[0] == be32(LINUX_TIMESTAMP_FIRST))) {
 		pkt->value = bpf_ntohl(first[2]);
 		return pkt->value ? CLUE_STAMP : CLUE_NONE;
 	}
@@ -107,7 +108,7 @@ static __always_inline enum clue classify_syn(struct xdp_md *ctx, struct packet 
 
 static __always_inline enum clue find_clue(struct xdp_md *ctx, struct packet *pkt)
 {
-	if (pkt->flags & TCP_ACK)
+	if (likely(pkt->flags & TCP_ACK))
 		return classify_ack(ctx, pkt);
 	if (pkt->flags & TCP_SYN)
 		return classify_syn(ctx, pkt);

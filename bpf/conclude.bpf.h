@@ -6,16 +6,12 @@
 #include "maps.bpf.h"
 
 /* The dispositions as bits by reason: a test of a constant in place of a table. */
-#define BIT_IF_BACKEND(name, disposition, words) \
-	| (uint32_t)((disposition) == TO_BACKEND) << REASON_##name
 #define BIT_IF_NOBODY(name, disposition, words) \
 	| (uint32_t)((disposition) == TO_NOBODY) << REASON_##name
 #define BIT_IF_SENDER(name, disposition, words) \
 	| (uint32_t)((disposition) == TO_SENDER) << REASON_##name
-static const uint32_t to_backend = 0 REASONS(BIT_IF_BACKEND);
 static const uint32_t to_nobody = 0 REASONS(BIT_IF_NOBODY);
 static const uint32_t to_sender = 0 REASONS(BIT_IF_SENDER);
-#undef BIT_IF_BACKEND
 #undef BIT_IF_NOBODY
 #undef BIT_IF_SENDER
 
@@ -29,11 +25,11 @@ static __always_inline void count(uint32_t counter)
 		*packets += 1;
 }
 
-/* action: what forward() chose; read only for a packet that a backend gets. */
+/* action: what forward() chose for a packet that a backend gets, else XDP_ABORTED. */
 static __always_inline uint32_t conclude(const struct packet *pkt, enum reason why, uint32_t action)
 {
 	count(pkt->service * COUNTER_REASONS + why);
-	if (to_backend >> why & 1) {
+	if (likely(action != XDP_ABORTED)) {
 		count(COUNTER_BACKENDS + pkt->backend);
 		return action;
 	}

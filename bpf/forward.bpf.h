@@ -26,29 +26,36 @@ static __always_inline void rewrite_macs(struct ethhdr *eth, const struct backen
 	((uint32_t *)eth)[2] = ((const uint32_t *)backend)[2];
 }
 
+static __always_inline enum reason send(struct xdp_md *ctx, const struct packet *pkt,
+					const struct backend *backend, uint32_t *action)
+{
+	uint32_t chosen = XDP_TX;
+
+	if (unlikely(backend->ifindex != ctx->ingress_ifindex))
+		chosen = bpf_redirect_map(&devices, backend->ifindex, XDP_DROP);
+	if (unlikely(chosen == XDP_DROP))
+		return REASON_no_device;
+	*action = chosen;
+	return pkt->picked;
+}
+
 /* On success *action is XDP_TX, or XDP_REDIRECT where another device leads to the backend. */
 static __always_inline enum reason forward(struct xdp_md *ctx, const struct packet *pkt,
 					   const struct cluster *cluster,
 					   const struct backend *backend, uint32_t *action)
 {
 	struct ethhdr *eth = packet_start(ctx);
-	enum reason why;
+	enum reason why = REASON_go_on;
 
-	if (!backend->ifindex)
+	if (unlikely(!backend->ifindex))
 		return REASON_no_neighbour;
-	if ((void *)(eth + 1) > packet_end(ctx) || is_sent_on(eth, backend))
+	if (unlikely((void *)(eth + 1) > packet_end(ctx) || is_sent_on(eth, backend)))
 		return REASON_not_ours;
-	if (backend->forward == FORWARD_L2) {
+	if (likely(backend->forward == FORWARD_L2))
 		rewrite_macs(eth, backend);
-	} else {
+	else
 		why = encapsulate(ctx, pkt, cluster, backend);
-		if (why)
-			return why;
-	}
-	*action = XDP_TX;
-	if (backend->ifindex != ctx->ingress_ifindex)
-		*action = bpf_redirect_map(&devices, backend->ifindex, XDP_DROP);
-	return *action == XDP_DROP ? REASON_no_device : pkt->picked;
+	return unlikely(why) ? why : send(ctx, pkt, backend, action);
 }
 
 #endif

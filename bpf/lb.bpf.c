@@ -37,7 +37,7 @@ __noinline int parse_uncommon(struct xdp_md *ctx, struct packet *pkt)
 
 static __always_inline enum reason parse(struct xdp_md *ctx, struct packet *pkt, uint32_t bank)
 {
-	if (!parse_plain(ctx, pkt)) {
+	if (unlikely(!parse_plain(ctx, pkt))) {
 		*pkt = (struct packet){ .bank = bank };
 		return parse_uncommon(ctx, pkt);
 	}
@@ -62,15 +62,15 @@ static __always_inline enum reason decide(struct xdp_md *ctx, struct packet *pkt
 	if (why)
 		return why;
 	service = find_line(pkt, pkt->dport, cluster->service_seed);
-	if (!service)
+	if (unlikely(!service))
 		return REASON_not_service;
 	pkt->service = service->id;
-	if (!pkt->protocol)
+	if (likely(!pkt->protocol))
 		pkt->clue = find_clue(ctx, pkt);
 	backend = pick(pkt, now, cluster, service);
-	if (!backend)
+	if (unlikely(!backend))
 		return REASON_no_backend;
-	if (pkt->protocol)
+	if (unlikely(pkt->protocol))
 		pkt->picked = pkt->picked == REASON_stamp ? REASON_icmp_stamp : REASON_icmp_ring;
 	return forward(ctx, pkt, cluster, backend, action);
 }
@@ -78,7 +78,7 @@ static __always_inline enum reason decide(struct xdp_md *ctx, struct packet *pkt
 static __always_inline uint32_t balance(struct xdp_md *ctx)
 {
 	struct packet pkt;
-	uint32_t action = XDP_DROP;
+	uint32_t action = XDP_ABORTED;
 	enum reason why = decide(ctx, &pkt, &action);
 
 	return conclude(&pkt, why, action);

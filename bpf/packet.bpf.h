@@ -31,6 +31,10 @@
 #define be32(x) ((__be32)bpf_htonl(x))
 #endif
 
+/* The way of a stamped packet falls through: each jump taken costs it about a nanosecond. */
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
 /* What the TCP options say about where the packet belongs. */
 enum clue {
 	CLUE_NONE,

@@ -103,7 +103,8 @@ static __always_inline bool parse_plain(struct xdp_md *ctx, struct packet *pkt)
 	if (data + ETH_HLEN + sizeof(struct iphdr) > end)
 		return false;
 	begin = load32(data + ETH_PROTO_OFFSET);
-	if ((begin & plain(be32(PLAIN_V4_MASK), uint32_t)) == plain(be32(PLAIN_V4), uint32_t))
+	if (likely((begin & plain(be32(PLAIN_V4_MASK), uint32_t)) ==
+		   plain(be32(PLAIN_V4), uint32_t)))
 		return parse_plain_ipv4(pkt, data, end);
 	if ((begin & plain(be32(PLAIN_V6_MASK), uint32_t)) == plain(be32(PLAIN_V6), uint32_t))
 		return parse_plain_ipv6(pkt, data, end);

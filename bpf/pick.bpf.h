@@ -23,7 +23,8 @@ static __always_inline const struct backend *member_at(struct packet *pkt, uint3
 
 	pkt->backend = index;
 	pkt->picked = why;
-	if (!backend || !(backend->services[bit / 32 % (MAX_SERVICES / 32)] >> bit % 32 & 1))
+	if (unlikely(!backend) ||
+	    !(backend->services[bit / 32 % (MAX_SERVICES / 32)] >> bit % 32 & 1))
 		return NULL;
 	return backend;
 }
@@ -55,13 +56,11 @@ static __always_inline const struct backend *pick_named(struct packet *pkt, stru
 							const struct service *service,
 							enum reason *why)
 {
-	*why = REASON_ring_no_stamp;
-	switch (pkt->clue) {
-	case CLUE_STAMP:
-		if (!service->stamps)
-			return NULL;
+	if (likely(pkt->clue == CLUE_STAMP && service->stamps)) {
 		*why = REASON_ring_stamp_unroutable;
 		return pick_stamp(pkt, state, cluster);
+	}
+	switch (pkt->clue) {
 	case CLUE_JOIN:
 		*why = REASON_ring_join;
 		if (service->joins == JOINS_RING)
@@ -75,6 +74,7 @@ static __always_inline const struct backend *pick_named(struct packet *pkt, stru
 		*why = REASON_ring_malformed_options;
 		return NULL;
 	default:
+		*why = REASON_ring_no_stamp;
 		return NULL;
 	}
 }
@@ -107,7 +107,7 @@ static __always_inline const struct backend *pick(struct packet *pkt, struct sta
 	enum reason why;
 	const struct backend *backend = pick_named(pkt, state, cluster, service, &why);
 
-	return backend ? backend : pick_ring(pkt, service, why);
+	return likely(backend) ? backend : pick_ring(pkt, service, why);
 }
 
 #endif

@@ -15,6 +15,7 @@ struct bench_result result;
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, BENCH_FLOWS_MAX);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, uint32_t);
 	__type(value, struct bench_flow);
 } flows SEC(".maps");

@@ -16,6 +16,7 @@ struct bench_flow {
 	__be16 sport;
 	uint16_t backend; /* low byte of the index that the packet must reach */
 	__be32 clue;      /* token or TSecr */
+	uint32_t pad;     /* elements of an array map are padded to 8 */
 };
 
 struct bench_input {

@@ -7,6 +7,7 @@
 #include <bpf/libbpf.h>
 #include <json-c/json.h>
 #include <sched.h>
+#include <sys/mman.h>
 
 #include "../../include/stamp.h"
 #include "../../loader/cmd.h"
@@ -84,7 +85,7 @@ static struct subject subjects[] = {
 #define SUBJECTS (sizeof(subjects) / sizeof(subjects[0]))
 
 static struct bench_bpf *bench;
-static struct bench_flow *flow_table; /* what is in the map of flows, one kind at a time */
+static struct bench_flow *flow_table; /* the map of flows, one kind at a time */
 
 static uint32_t index_of(uint32_t flow)
 {
@@ -108,9 +109,6 @@ static void fill_flows(enum clue_kind kind)
 							     index * stamp_slot_ms(INDEX_BITS)),
 		};
 	}
-	for (uint32_t i = 0; i < BENCH_FLOWS_MAX; i++)
-		if (bpf_map_update_elem(bpf_map__fd(bench->maps.flows), &i, &flow_table[i], 0))
-			fixture_die("can't fill the flows");
 }
 
 static size_t find_clue(const uint8_t *frame, size_t length)
@@ -324,7 +322,10 @@ int main(void)
 	fixture_share_devices(bench->maps.devices);
 	if (bench_bpf__load(bench) || tables_open(fixture_pins, &tables))
 		fixture_die("can't load the benchmark");
-	flow_table = calloc(BENCH_FLOWS_MAX, sizeof(*flow_table));
+	flow_table = mmap(NULL, BENCH_FLOWS_MAX * sizeof(*flow_table), PROT_READ | PROT_WRITE,
+			  MAP_SHARED, bpf_map__fd(bench->maps.flows), 0);
+	if (flow_table == MAP_FAILED)
+		fixture_die("can't map the flows");
 	publish(tables);
 	fill_minimal();
 	measure_all();
