@@ -11,21 +11,43 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-/*
- * Global, so that the verifier looks at it once, and no packet of the plain kind pays for it.
- * What is not a whole TCP segment may still be about a service.
- */
-__noinline int parse_uncommon(struct xdp_md *ctx, struct packet *pkt)
+/* The way from the service on; what is known of *pkt when this is inlined makes it short. */
+static __always_inline enum reason decide(struct xdp_md *ctx, struct packet *pkt, struct state *now,
+					  uint32_t *action)
 {
-	uint32_t zero = 0;
-	struct state *now = bpf_map_lookup_elem(&state, &zero);
-	enum reason why;
-	uint32_t seed;
+	const struct cluster *cluster = &now->cluster[pkt->bank];
+	const struct service *service;
+	const struct backend *backend;
 
-	if (!ctx || !pkt || !now)
-		return REASON_not_loaded;
-	seed = now->cluster[pkt->bank % BANKS].service_seed;
-	why = parse_any(ctx, pkt);
+	service = find_line(pkt, pkt->dport, cluster->service_seed);
+	if (unlikely(!service))
+		return REASON_not_service;
+	pkt->service = service->id;
+	if (!pkt->protocol)
+		pkt->clue = find_clue(ctx, pkt);
+	backend = pick(pkt, now, cluster, service);
+	if (unlikely(!backend))
+		return REASON_no_backend;
+	if (pkt->protocol)
+		pkt->picked = pkt->picked == REASON_stamp ? REASON_icmp_stamp : REASON_icmp_ring;
+	return forward(ctx, pkt, cluster, backend, action);
+}
+
+static __always_inline uint32_t decide_and_conclude(struct xdp_md *ctx, struct packet *pkt,
+						    struct state *now)
+{
+	uint32_t action = XDP_ABORTED;
+	enum reason why = decide(ctx, pkt, now, &action);
+
+	return conclude(pkt, why, action);
+}
+
+/* What is not a whole TCP segment may still be about a service. */
+static __always_inline enum reason parse_uncommon(struct xdp_md *ctx, struct packet *pkt,
+						  uint32_t seed)
+{
+	enum reason why = parse_any(ctx, pkt);
+
 	pkt->transport = pkt->tcp;
 	if (why == REASON_fragment || why == REASON_too_many_extensions)
 		return find_line(pkt, 0, seed) ? why : REASON_not_service;
@@ -35,53 +57,38 @@ __noinline int parse_uncommon(struct xdp_md *ctx, struct packet *pkt)
 	return why == REASON_not_tcp ? parse_icmp_error(ctx, pkt) : why;
 }
 
-static __always_inline enum reason parse(struct xdp_md *ctx, struct packet *pkt, uint32_t bank)
-{
-	if (unlikely(!parse_plain(ctx, pkt))) {
-		*pkt = (struct packet){ .bank = bank };
-		return parse_uncommon(ctx, pkt);
-	}
-	pkt->bank = bank;
-	return REASON_go_on;
-}
-
-static __always_inline enum reason decide(struct xdp_md *ctx, struct packet *pkt, uint32_t *action)
+/* Global, so that the verifier looks at it by itself. */
+__noinline int balance_uncommon(struct xdp_md *ctx)
 {
 	uint32_t zero = 0;
 	struct state *now = bpf_map_lookup_elem(&state, &zero);
-	const struct cluster *cluster;
-	const struct service *service;
-	const struct backend *backend;
-	enum reason why;
+	struct packet pkt = {};
+	enum reason why = REASON_not_loaded;
 
-	pkt->service = 0;
-	if (!now || now->abi != LB_ABI)
-		return REASON_not_loaded;
-	cluster = &now->cluster[now->generation % BANKS];
-	why = parse(ctx, pkt, now->generation % BANKS);
-	if (why)
-		return why;
-	service = find_line(pkt, pkt->dport, cluster->service_seed);
-	if (unlikely(!service))
-		return REASON_not_service;
-	pkt->service = service->id;
-	if (likely(!pkt->protocol))
-		pkt->clue = find_clue(ctx, pkt);
-	backend = pick(pkt, now, cluster, service);
-	if (unlikely(!backend))
-		return REASON_no_backend;
-	if (unlikely(pkt->protocol))
-		pkt->picked = pkt->picked == REASON_stamp ? REASON_icmp_stamp : REASON_icmp_ring;
-	return forward(ctx, pkt, cluster, backend, action);
+	if (!ctx || !now)
+		return XDP_PASS; /* never; for the verifier */
+	pkt.bank = now->generation % BANKS;
+	if (now->abi == LB_ABI)
+		why = parse_uncommon(ctx, &pkt, now->cluster[pkt.bank].service_seed);
+	return why ? conclude(&pkt, why, XDP_ABORTED) : decide_and_conclude(ctx, &pkt, now);
 }
 
+/* Three copies of the same way: each family's is shorter for knowing which it is. */
 static __always_inline uint32_t balance(struct xdp_md *ctx)
 {
-	struct packet pkt;
-	uint32_t action = XDP_ABORTED;
-	enum reason why = decide(ctx, &pkt, &action);
+	uint32_t zero = 0;
+	struct state *now = bpf_map_lookup_elem(&state, &zero);
+	struct packet v4, v6;
 
-	return conclude(&pkt, why, action);
+	if (likely(now && now->abi == LB_ABI)) {
+		v4 = (struct packet){ .bank = now->generation % BANKS };
+		if (likely(parse_plain_ipv4(ctx, &v4)))
+			return decide_and_conclude(ctx, &v4, now);
+		v6 = (struct packet){ .bank = now->generation % BANKS };
+		if (parse_plain_ipv6(ctx, &v6))
+			return decide_and_conclude(ctx, &v6, now);
+	}
+	return balance_uncommon(ctx);
 }
 
 SEC("xdp")

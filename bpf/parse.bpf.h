@@ -54,61 +54,52 @@ static __always_inline bool take_tcp(struct packet *pkt, const void *tcp, int32_
 static __always_inline void place(struct packet *pkt, uint8_t is_v6, uint16_t tcp)
 {
 	pkt->is_v6 = is_v6;
-	pkt->protocol = 0;
 	pkt->ip = ETH_HLEN;
 	pkt->tcp = tcp;
 	pkt->transport = tcp;
 }
 
-static __always_inline bool parse_plain_ipv4(struct packet *pkt, const void *data, const void *end)
+/*
+ * Both are true for a whole TCP header behind plain others: few wide loads at constant
+ * offsets. Whatever else there is, is parse_any()'s.
+ */
+static __always_inline bool parse_plain_ipv4(struct xdp_md *ctx, struct packet *pkt)
 {
+	const void *data = packet_start(ctx);
 	const struct iphdr *ip = data + ETH_HLEN;
 	const void *tcp = ip + 1;
 
-	if (tcp + TCP_HEADER_MIN > end || (load32((void *)ip + IPV4_FRAGMENT_OFFSET) &
-					   plain(be32(IPV4_FRAGMENT_MASK << 16 | 0xff),
-						 uint32_t)) != plain(be32(IPPROTO_TCP), uint32_t))
+	if (unlikely(tcp + TCP_HEADER_MIN > packet_end(ctx)) ||
+	    (load32(data + ETH_PROTO_OFFSET) & plain(be32(PLAIN_V4_MASK), uint32_t)) !=
+		    plain(be32(PLAIN_V4), uint32_t) ||
+	    (load32((void *)ip + IPV4_FRAGMENT_OFFSET) &
+	     plain(be32(IPV4_FRAGMENT_MASK << 16 | 0xff), uint32_t)) !=
+		    plain(be32(IPPROTO_TCP), uint32_t))
 		return false;
 	place(pkt, 0, ETH_HLEN + sizeof(*ip));
 	set_ipv4(&pkt->saddr, plain(ip->saddr, uint32_t));
 	set_ipv4(&pkt->daddr, plain(ip->daddr, uint32_t));
-	return take_tcp(pkt, tcp, bpf_ntohs(ip->tot_len) - sizeof(*ip));
+	return likely(take_tcp(pkt, tcp, bpf_ntohs(ip->tot_len) - sizeof(*ip)));
 }
 
-static __always_inline bool parse_plain_ipv6(struct packet *pkt, const void *data, const void *end)
+static __always_inline bool parse_plain_ipv6(struct xdp_md *ctx, struct packet *pkt)
 {
+	const void *data = packet_start(ctx);
 	const struct ipv6hdr *ip = data + ETH_HLEN;
 	const uint64_t *halves = (const void *)&ip->saddr;
 	const void *tcp = ip + 1;
 
-	if (tcp + TCP_HEADER_MIN > end || ip->nexthdr != IPPROTO_TCP)
+	if (tcp + TCP_HEADER_MIN > packet_end(ctx) ||
+	    (load32(data + ETH_PROTO_OFFSET) & plain(be32(PLAIN_V6_MASK), uint32_t)) !=
+		    plain(be32(PLAIN_V6), uint32_t) ||
+	    ip->nexthdr != IPPROTO_TCP)
 		return false;
 	place(pkt, 1, ETH_HLEN + sizeof(*ip));
 	pkt->saddr.halves[0] = halves[0];
 	pkt->saddr.halves[1] = halves[1];
 	pkt->daddr.halves[0] = halves[2];
 	pkt->daddr.halves[1] = halves[3];
-	return take_tcp(pkt, tcp, bpf_ntohs(ip->payload_len));
-}
-
-/*
- * True for a whole TCP header behind plain others: few wide loads at constant offsets. Whatever
- * else there is, is parse_any()'s.
- */
-static __always_inline bool parse_plain(struct xdp_md *ctx, struct packet *pkt)
-{
-	const void *data = packet_start(ctx), *end = packet_end(ctx);
-	uint32_t begin;
-
-	if (data + ETH_HLEN + sizeof(struct iphdr) > end)
-		return false;
-	begin = load32(data + ETH_PROTO_OFFSET);
-	if (likely((begin & plain(be32(PLAIN_V4_MASK), uint32_t)) ==
-		   plain(be32(PLAIN_V4), uint32_t)))
-		return parse_plain_ipv4(pkt, data, end);
-	if ((begin & plain(be32(PLAIN_V6_MASK), uint32_t)) == plain(be32(PLAIN_V6), uint32_t))
-		return parse_plain_ipv6(pkt, data, end);
-	return false;
+	return likely(take_tcp(pkt, tcp, bpf_ntohs(ip->payload_len)));
 }
 
 #endif

@@ -10,7 +10,7 @@
 #include "token.h"
 
 /* Changes with any layout below and with any decision that balancers must share. */
-#define LB_ABI 0x6d6c6201 /* "mlb", 1 */
+#define LB_ABI 0x6d6c6202 /* "mlb", 2 */
 
 #define MAX_BACKENDS (1 << TOKEN_INDEX_BITS_MAX)
 #define MAX_SERVICES 512
