@@ -14,7 +14,6 @@
 #include "../include/gue.h"
 
 #define OUTER_TTL 64
-#define INNER_LENGTH_MAX (UINT16_MAX - 64) /* leaves room for every outer header */
 #define EXTENSION_WORDS_MAX (EXTENSION_HEADERS_MAX * (EXTENSION_LENGTH_MAX + 1) * 2 + 2)
 #define IPV4_DF 0x4000
 #define GUE_SOURCE_PORTS 0xc000 /* 49152 to 65535, by flow */
@@ -141,8 +140,7 @@ static __always_inline bool look_at_inner(struct xdp_md *ctx, const struct packe
 	inner->flow = flow_of(pkt);
 	if (!(pkt->is_v6 ? look_at_ipv6(ctx, pkt, inner) : look_at_ipv4(ctx, pkt, inner)))
 		return false;
-	return pkt->ip + inner->length <= bpf_xdp_get_buff_len(ctx) &&
-	       inner->length <= INNER_LENGTH_MAX;
+	return pkt->ip + inner->length <= bpf_xdp_get_buff_len(ctx);
 }
 
 /* The caller has checked that the frame reaches to pkt->ip and beyond, and has set the type. */
@@ -281,19 +279,6 @@ static __always_inline enum reason encap_in_ipv6(struct xdp_md *ctx, const struc
 		sum_gue(ip, (struct udphdr *)(ip + 1), inner);
 	}
 	return REASON_go_on;
-}
-
-static __always_inline enum reason encapsulate(struct xdp_md *ctx, const struct packet *pkt,
-					       const struct cluster *cluster,
-					       const struct backend *backend)
-{
-	struct inner inner;
-
-	if (!look_at_inner(ctx, pkt, &inner))
-		return REASON_malformed;
-	if (backend->address_is_v6)
-		return encap_in_ipv6(ctx, pkt, cluster, backend, &inner);
-	return encap_in_ipv4(ctx, pkt, cluster, backend, &inner);
 }
 
 #endif

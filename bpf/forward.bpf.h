@@ -7,6 +7,7 @@
 
 #include "encap.bpf.h"
 #include "maps.bpf.h"
+#include "too_big.bpf.h"
 
 /*
  * A link that floods shows every balancer on it what another has sent on already; passed on
@@ -20,23 +21,59 @@ static __always_inline bool is_sent_on(const struct ethhdr *eth, const struct ba
 	return !(difference << 16) || eth->h_dest[0] & 1;
 }
 
-static __always_inline void rewrite_macs(struct ethhdr *eth, const struct backend *backend)
+static __always_inline enum reason rewrite_macs(struct xdp_md *ctx, const struct backend *backend)
 {
+	struct ethhdr *eth = packet_start(ctx);
+
+	if ((void *)(eth + 1) > packet_end(ctx))
+		return REASON_malformed; /* never; for the verifier */
 	((uint64_t *)eth)[0] = ((const uint64_t *)backend)[0];
 	((uint32_t *)eth)[2] = ((const uint32_t *)backend)[2];
+	return REASON_go_on;
 }
 
-static __always_inline enum reason send(struct xdp_md *ctx, const struct packet *pkt,
-					const struct backend *backend, uint32_t *action)
+static __always_inline uint32_t ip_length(struct xdp_md *ctx, const struct packet *pkt)
 {
-	uint32_t chosen = XDP_TX;
+	struct ipv6hdr *v6 = packet_at(ctx, pkt->ip);
+	struct iphdr *v4 = packet_at(ctx, pkt->ip);
 
-	if (unlikely(backend->ifindex != ctx->ingress_ifindex))
-		chosen = bpf_redirect_map(&devices, backend->ifindex, XDP_DROP);
-	if (unlikely(chosen == XDP_DROP))
-		return REASON_no_device;
-	*action = chosen;
-	return pkt->picked;
+	if ((void *)(v4 + 1) > packet_end(ctx))
+		return 0;
+	return pkt->is_v6 ? sizeof(*v6) + bpf_ntohs(v6->payload_len) : bpf_ntohs(v4->tot_len);
+}
+
+/* What a device has received it can send, without a tunnel; another may take less. */
+static __always_inline enum reason rewrite_for_device(struct xdp_md *ctx, const struct packet *pkt,
+						      const struct backend *backend)
+{
+	struct inner inner;
+	enum reason why;
+
+	if (ip_length(ctx, pkt) <= backend->mtu)
+		return rewrite_macs(ctx, backend);
+	if (!look_at_inner(ctx, pkt, &inner))
+		return REASON_malformed;
+	why = too_big(ctx, pkt, backend, &inner);
+	return why ? why : rewrite_macs(ctx, backend);
+}
+
+static __always_inline enum reason encapsulate(struct xdp_md *ctx, const struct packet *pkt,
+					       const struct cluster *cluster,
+					       const struct backend *backend)
+{
+	struct inner inner;
+	enum reason why;
+
+	if (!look_at_inner(ctx, pkt, &inner))
+		return REASON_malformed;
+	if (unlikely(inner.length > backend->mtu)) {
+		why = too_big(ctx, pkt, backend, &inner);
+		if (why)
+			return why;
+	}
+	if (backend->address_is_v6)
+		return encap_in_ipv6(ctx, pkt, cluster, backend, &inner);
+	return encap_in_ipv4(ctx, pkt, cluster, backend, &inner);
 }
 
 /* On success *action is XDP_TX, or XDP_REDIRECT where another device leads to the backend. */
@@ -44,18 +81,24 @@ static __always_inline enum reason forward(struct xdp_md *ctx, const struct pack
 					   const struct cluster *cluster,
 					   const struct backend *backend, uint32_t *action)
 {
+	bool away = backend->ifindex != ctx->ingress_ifindex;
 	struct ethhdr *eth = packet_start(ctx);
-	enum reason why = REASON_go_on;
+	enum reason why;
 
 	if (unlikely(!backend->ifindex))
 		return REASON_no_neighbour;
 	if (unlikely((void *)(eth + 1) > packet_end(ctx) || is_sent_on(eth, backend)))
 		return REASON_not_ours;
-	if (likely(backend->forward == FORWARD_L2))
-		rewrite_macs(eth, backend);
-	else
+	if (unlikely(backend->forward != FORWARD_L2))
 		why = encapsulate(ctx, pkt, cluster, backend);
-	return unlikely(why) ? why : send(ctx, pkt, backend, action);
+	else if (unlikely(away))
+		why = rewrite_for_device(ctx, pkt, backend);
+	else
+		why = rewrite_macs(ctx, backend);
+	if (unlikely(why))
+		return why;
+	*action = away ? bpf_redirect_map(&devices, backend->ifindex, XDP_DROP) : XDP_TX;
+	return unlikely(*action == XDP_DROP) ? REASON_no_device : pkt->picked;
 }
 
 #endif

@@ -36,7 +36,10 @@ enum disposition {
 	REASON(icmp_ring, TO_BACKEND, "ICMP error, by the ring") \
 	REASON(icmp_echo, TO_SENDER, "echo to a service address, answered") \
 	REASON(too_many_extensions, TO_NOBODY, \
-	       "IPv6 extension headers beyond the bound, to a service address")
+	       "IPv6 extension headers beyond the bound, to a service address") \
+	REASON(too_big, TO_SENDER, "too big for the way to its backend, the sender told") \
+	REASON(too_big_untold, TO_NOBODY, \
+	       "too big, the sender not told: too many, or not to be answered")
 
 #define REASON_ENUM(name, disposition, words) REASON_##name,
 enum reason { REASONS(REASON_ENUM) REASON_COUNT };

@@ -54,6 +54,11 @@ struct service {
 
 enum forward { FORWARD_L2, FORWARD_IPIP, FORWARD_GUE };
 
+#define PACKET_LENGTH_MIN 68 /* RFC 791: every link takes that much */
+
+/* IPv4 packets without DF that do not fit: answered, or sent for routers to cut. */
+enum df_clear { DF_CLEAR_TOO_BIG, DF_CLEAR_FRAGMENT };
+
 enum backend_state { BACKEND_UP, BACKEND_DRAIN, BACKEND_DOWN };
 
 struct backend {
@@ -66,7 +71,11 @@ struct backend {
 	uint8_t lladdr_given; /* 1: eth_dst was said by the operator */
 	uint8_t forward;      /* enum forward */
 	uint8_t address_is_v6;
-	uint8_t pad[11];
+	uint8_t pad;
+	/* The longest IP packets that fit, outer headers not counted; PACKET_LENGTH_MIN or more. */
+	uint16_t mtu;
+	uint16_t df_clear_mtu; /* of those that routers may cut on the way */
+	uint8_t reserved[6];
 	struct address address;
 	uint8_t unused[16];
 	/* Bit id - 1: it is a member of that service and not down. */
@@ -103,7 +112,8 @@ struct cluster {
 	__be32 tunnel_hosts_v6;
 	uint8_t tunnel_length; /* of the prefix; 0: there is none */
 	uint8_t tunnel_length_v6;
-	uint8_t pad[6];
+	uint8_t df_clear; /* enum df_clear; packets go by each backend's df_clear_mtu */
+	uint8_t pad[5];
 	/* The index assigned at or next above each slot of the stamp, cyclic (stamp.h). */
 	uint16_t owner[MAX_BACKENDS];
 };
@@ -128,6 +138,7 @@ struct state {
 	struct cluster cluster[BANKS];
 	uint8_t pad[24];
 	struct clock clock;
+	uint64_t error_turn_ns; /* CLOCK_MONOTONIC: bounds how many ICMP errors are sent */
 };
 
 /* Counters, per CPU: a row of reasons for each service, row 0 for none; then the backends. */

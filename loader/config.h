@@ -48,6 +48,7 @@ struct config {
 	bool strict_clock;
 	/* Outer sources of tunnels, whose host bits are the flow's; length 0: none. */
 	struct prefix tunnel_source, tunnel_source_v6;
+	enum df_clear df_clear;
 	struct config_secret secrets[TOKEN_EPOCHS];
 	struct config_backend backends[MAX_BACKENDS];
 	size_t service_count;

@@ -86,6 +86,19 @@ static enum status read_tunnel_source_v6(struct document *document, const yaml_n
 			   &reader->config->tunnel_source_v6);
 }
 
+static enum status read_df_clear(struct document *document, const yaml_node_t *node, void *into)
+{
+	static const struct document_choice choices[] = { { "too-big", DF_CLEAR_TOO_BIG },
+							  { "fragment", DF_CLEAR_FRAGMENT },
+							  { 0 } };
+	struct reader *reader = into;
+	int value = 0;
+	enum status status = document_word(document, node, "df-clear", choices, &value);
+
+	reader->config->df_clear = value;
+	return status;
+}
+
 /* Absolute, as maps keep it for commands that run elsewhere. False if it is too long. */
 static bool secret_path(const char *config_file, const char *file,
 			char path[static SECRET_FILE_MAX])
@@ -180,6 +193,7 @@ static const struct document_key cluster_keys[] = {
 	{ "strict-clock", read_strict_clock, false },
 	{ "tunnel-source", read_tunnel_source, false },
 	{ "tunnel-source-v6", read_tunnel_source_v6, false },
+	{ "df-clear", read_df_clear, false },
 	{ 0 },
 };
 

@@ -79,6 +79,16 @@ static void set_address(struct address *address, const void *bytes, size_t lengt
 		memcpy(&address->bytes[16 - length], bytes, length);
 }
 
+/* Of the metrics of a route: what the operator has said, or what has been found out. */
+static int on_metric(const struct nlattr *metric, void *data)
+{
+	struct question *question = data;
+
+	if (mnl_attr_get_type(metric) == RTAX_MTU)
+		question->hop->mtu = mnl_attr_get_u32(metric);
+	return MNL_CB_OK;
+}
+
 static int on_route(const struct nlmsghdr *message, void *data)
 {
 	struct question *question = data;
@@ -96,6 +106,8 @@ static int on_route(const struct nlmsghdr *message, void *data)
 		if (mnl_attr_get_type(attr) == RTA_VIA) /* a gateway of the other family */
 			set_address(&question->gateway, payload + sizeof(struct rtvia),
 				    length - sizeof(struct rtvia));
+		if (mnl_attr_get_type(attr) == RTA_METRICS)
+			mnl_attr_parse_nested(attr, on_metric, question);
 	}
 	return MNL_CB_STOP;
 }
@@ -117,10 +129,13 @@ static int on_link(const struct nlmsghdr *message, void *data)
 	struct question *question = data;
 	const struct nlattr *attr;
 
-	mnl_attr_for_each(attr, message,
-			  sizeof(struct ifinfomsg)) if (mnl_attr_get_type(attr) == IFLA_ADDRESS &&
-							mnl_attr_get_payload_len(attr) == 6)
-		memcpy(question->hop->eth_src, mnl_attr_get_payload(attr), 6);
+	mnl_attr_for_each(attr, message, sizeof(struct ifinfomsg))
+	{
+		if (mnl_attr_get_type(attr) == IFLA_ADDRESS && mnl_attr_get_payload_len(attr) == 6)
+			memcpy(question->hop->eth_src, mnl_attr_get_payload(attr), 6);
+		if (mnl_attr_get_type(attr) == IFLA_MTU)
+			question->hop->device_mtu = mnl_attr_get_u32(attr);
+	}
 	return MNL_CB_STOP;
 }
 
@@ -216,6 +231,8 @@ static void resolve(struct mnl_socket *netlink, const struct config_backend *bac
 		ask_neighbours(netlink, &question);
 	}
 	ask_link(netlink, &question);
+	if (!hop->mtu || hop->mtu > hop->device_mtu)
+		hop->mtu = hop->device_mtu;
 	if (is_known(hop->eth_dst))
 		hop->why = NULL;
 	else

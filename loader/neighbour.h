@@ -10,6 +10,8 @@ struct next_hop {
 	uint32_t ifindex;
 	uint8_t eth_dst[6];
 	uint8_t eth_src[6];
+	uint32_t mtu; /* of the route, or of the device if that is smaller or all there is */
+	uint32_t device_mtu;
 	const char *why;
 };
 

@@ -12,6 +12,7 @@
 #include "../include/stamp.h"
 #include "address.h"
 #include "neighbour.h"
+#include "overhead.h"
 #include "ring.h"
 #include "tables_layout.h"
 
@@ -41,6 +42,7 @@ static void fill_cluster(struct tables *tables, uint32_t bank, const struct conf
 	cluster->tunnel_length_v6 = config->tunnel_source_v6.length;
 	cluster->tunnel_hosts_v6 = htonl(prefix_hosts(&config->tunnel_source_v6));
 	fill_owners(config, cluster->owner);
+	cluster->df_clear = config->df_clear;
 }
 
 static void fill_secrets(struct tables *tables, uint32_t bank, const struct config *config)
@@ -87,11 +89,33 @@ static void keep_next_hop(struct backend *line, const struct backend *live)
 	line->ifindex = live->ifindex;
 	memcpy(line->eth_dst, live->eth_dst, sizeof(line->eth_dst));
 	memcpy(line->eth_src, live->eth_src, sizeof(line->eth_src));
+	line->mtu = live->mtu;
+	line->df_clear_mtu = live->df_clear_mtu;
+}
+
+/* The longest IP packet from a client that a path of that MTU takes to the backend. */
+static uint16_t what_fits(uint32_t mtu, const struct config_backend *backend)
+{
+	uint32_t overhead = overhead_of(backend);
+
+	if (mtu > UINT16_MAX)
+		mtu = UINT16_MAX;
+	return mtu < PACKET_LENGTH_MIN + overhead ? PACKET_LENGTH_MIN : mtu - overhead;
+}
+
+/* Routers may cut IPv4 without DF, so then only the device counts. */
+static bool may_be_cut(const struct config *config, const struct config_backend *backend)
+{
+	return config->df_clear == DF_CLEAR_FRAGMENT &&
+	       (backend->forward == FORWARD_L2 || address_is_v4(&backend->address));
 }
 
 static void fill_backend(struct backend *line, const struct backend *live,
-			 const struct config_backend *backend, const struct next_hop *hop)
+			 const struct config *config, const struct config_backend *backend,
+			 const struct next_hop *hop)
 {
+	uint32_t df_clear_mtu = may_be_cut(config, backend) ? hop->device_mtu : hop->mtu;
+
 	*line = (struct backend){
 		.ifindex = hop->ifindex,
 		.assigned = 1,
@@ -99,6 +123,8 @@ static void fill_backend(struct backend *line, const struct backend *live,
 		.lladdr_given = backend->lladdr_given,
 		.forward = backend->forward,
 		.address_is_v6 = !address_is_v4(&backend->address),
+		.mtu = what_fits(hop->mtu, backend),
+		.df_clear_mtu = what_fits(df_clear_mtu, backend),
 		.address = backend->address,
 	};
 	memcpy(line->eth_dst, hop->eth_dst, sizeof(line->eth_dst));
@@ -120,7 +146,7 @@ static enum status fill_backends(struct tables *tables, uint32_t bank, const str
 		memset(&lines[i], 0, sizeof(lines[i]));
 		if (!backend->assigned)
 			continue;
-		fill_backend(&lines[i], tables_backend(tables, i), backend, &hops[i]);
+		fill_backend(&lines[i], tables_backend(tables, i), config, backend, &hops[i]);
 		if (lines[i].ifindex)
 			status = allow_device(tables, lines[i].ifindex);
 		else

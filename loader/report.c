@@ -118,6 +118,7 @@ static void report_next_hop(struct json_object *object, const struct backend *li
 	lladdr_print(line->eth_dst, lladdr);
 	report_text(object, "lladdr", lladdr);
 	report_text(object, "dev", if_indextoname(line->ifindex, device) ? device : "gone");
+	report_number(object, "mtu", line->mtu);
 }
 
 struct json_object *report_backends(const struct edit *edit, uint32_t only)

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* server attach: from a configuration and a list of devices to stamps and keys. */
 #include <arpa/inet.h>
-#include <linux/ip.h>
-#include <linux/ipv6.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "../include/gue.h"
 #include "../include/stamp.h"
 #include "bpffs.h"
 #include "netns.h"
+#include "overhead.h"
 #include "server_commands.h"
 #include "server_connections.h"
 #include "server_devices.h"
@@ -79,23 +77,6 @@ static enum status remember_sysctls(struct server_state *state)
 	if (sysctl_read(SYSCTL_TIMESTAMPS, &state->timestamps_before))
 		return fail(FAILED, "can't read the sysctl " SYSCTL_TIMESTAMPS);
 	return DONE;
-}
-
-/* Of outer headers: IPv4 or IPv6, and with GUE those of UDP and GUE. */
-static uint32_t overhead_of(const struct config_backend *backend)
-{
-	uint32_t ip =
-		address_is_v4(&backend->address) ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
-
-	switch (backend->forward) {
-	case FORWARD_L2:
-		break;
-	case FORWARD_IPIP:
-		return ip;
-	case FORWARD_GUE:
-		return ip + GUE_ROOM;
-	}
-	return 0;
 }
 
 static void fill_tunnel(struct server_state *state, const struct config_backend *backend)

@@ -32,6 +32,8 @@ static struct json_object *show_cluster(const struct edit *edit)
 	report_number(object, "generation", tables_state(edit->tables)->generation);
 	report_prefix(object, "tunnel-source", &edit->config->tunnel_source);
 	report_prefix(object, "tunnel-source-v6", &edit->config->tunnel_source_v6);
+	report_text(object, "df-clear",
+		    edit->config->df_clear == DF_CLEAR_FRAGMENT ? "fragment" : "too-big");
 	report_add(object, "strict-clock", json_object_new_boolean(edit->config->strict_clock));
 	report_text(object, "clock", clock_is_synchronised() ? "synchronised" : "unsynchronised");
 	return object;

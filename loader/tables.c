@@ -185,6 +185,7 @@ static void read_cluster(struct tables *tables, uint32_t bank, struct config *co
 	config->tunnel_source = (struct prefix){ cluster->tunnel_source, cluster->tunnel_length };
 	config->tunnel_source_v6 =
 		(struct prefix){ cluster->tunnel_source_v6, cluster->tunnel_length_v6 };
+	config->df_clear = cluster->df_clear;
 	for (int epoch = 0; epoch < TOKEN_EPOCHS; epoch++) {
 		config->secrets[epoch].present = secrets[epoch].present;
 		config->secrets[epoch].secret = secrets[epoch].secret;

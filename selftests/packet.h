@@ -15,7 +15,7 @@
 
 #include "../include/wire.h"
 
-#define FRAME_MAX 2048
+#define FRAME_MAX 10240 /* a jumbo frame and its outer headers */
 
 #define CLIENT_V4 "198.51.100.7"
 #define CLIENT_V6 "2001:db8:c::7"

@@ -7,18 +7,27 @@
 
 #define HEADROOM 128
 
-SEC("xdp")
-int lb_poisoned(struct xdp_md *ctx)
+static __always_inline bool poison(struct xdp_md *ctx)
 {
 	uint8_t *data;
 
 	if (bpf_xdp_adjust_head(ctx, -HEADROOM))
-		return XDP_ABORTED;
+		return false;
 	data = packet_start(ctx);
 	if (data + HEADROOM > (uint8_t *)packet_end(ctx))
-		return XDP_ABORTED;
+		return false;
 	__builtin_memset(data, 0xff, HEADROOM);
-	if (bpf_xdp_adjust_head(ctx, HEADROOM))
-		return XDP_ABORTED;
-	return balance(ctx);
+	return !bpf_xdp_adjust_head(ctx, HEADROOM);
+}
+
+SEC("xdp")
+int lb_poisoned(struct xdp_md *ctx)
+{
+	return poison(ctx) ? balance(ctx) : XDP_ABORTED;
+}
+
+SEC("xdp.frags")
+int lb_frags_poisoned(struct xdp_md *ctx)
+{
+	return poison(ctx) ? balance(ctx) : XDP_ABORTED;
 }

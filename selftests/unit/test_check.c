@@ -170,6 +170,7 @@ static const struct edit {
 	{ "the epoch that is issued under", "epoch: 0", "epoch: 1" },
 	{ "a link-layer address", "02:00:00:00:00:01", "02:00:00:00:00:02" },
 	{ "strict-clock", "index-bits: 8", "strict-clock: on" },
+	{ "df-clear", "index-bits: 8", "df-clear: fragment" },
 }, other[] = {
 	{ "index-bits", "index-bits: 8", "index-bits: 9" },
 	{ "ring-seed", "ring-seed: 5", "ring-seed: 6" },

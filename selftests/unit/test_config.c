@@ -70,6 +70,10 @@ static const struct {
 	  "tunnel-source 100.64.0.0/24\ntunnel-source-v6 2001:db8:64::/96\n"
 	  "backend 1 10.0.0.1 - 0 ipip\nbackend 2 2001:db8::2 - 0 gue\n"
 	  "service 192.0.2.1 443 joins 1 stamps 1 1*100 2*100\n" },
+	{ "df-clear fragment", "cluster: {df-clear: fragment}\n",
+	  "index-bits 8 ring-seed 0 epoch 0 strict-clock off\ndf-clear fragment\n" },
+	{ "df-clear too-big, as without it", "cluster: {df-clear: too-big}\n",
+	  "index-bits 8 ring-seed 0 epoch 0 strict-clock off\n" },
 	{ "a later service gives only an index and a weight",
 	  TWO_SERVICES "      - {index: 1, weight: 50}\n",
 	  "index-bits 8 ring-seed 0 epoch 0 strict-clock off\n"
@@ -158,7 +162,7 @@ static const struct refusal bad[] = {
 	  "t.yaml:1:9: cluster must be a mapping of keys to values" },
 	{ "an unknown key of the cluster", "cluster:\n  index_bits: 8\n",
 	  "t.yaml:2:3: unknown key 'index_bits'; cluster has index-bits, ring-seed, epoch, "
-	  "secrets, strict-clock, tunnel-source and tunnel-source-v6" },
+	  "secrets, strict-clock, tunnel-source, tunnel-source-v6 and df-clear" },
 	{ "a tunnel source with host bits", "cluster: {tunnel-source: 100.64.0.1/24}\n",
 	  "t.yaml:1:26: tunnel-source must be an IPv4 prefix such as 100.64.0.0/24, not "
 	  "'100.64.0.1/24'" },
@@ -198,6 +202,9 @@ static const struct refusal bad[] = {
 	  "t.yaml:1:18: epoch must be a number from 0 to 3, not ''" },
 	{ "strict-clock yes", "cluster: {strict-clock: yes}\n",
 	  "t.yaml:1:25: strict-clock must be on or off, not 'yes'" },
+
+	{ "another df-clear", "cluster: {df-clear: drop}\n",
+	  "t.yaml:1:21: df-clear must be too-big or fragment, not 'drop'" },
 
 	{ "a list of secrets", "cluster: {secrets: [secret.0]}\n",
 	  "t.yaml:1:20: secrets must be a mapping of epochs to files" },
@@ -423,6 +430,8 @@ static void print_config(FILE *out, const struct config *config)
 		config->strict_clock ? "on" : "off");
 	print_prefix(out, "tunnel-source", &config->tunnel_source);
 	print_prefix(out, "tunnel-source-v6", &config->tunnel_source_v6);
+	if (config->df_clear == DF_CLEAR_FRAGMENT)
+		fputs("df-clear fragment\n", out);
 	for (int epoch = 0; epoch < TOKEN_EPOCHS; epoch++) {
 		const struct config_secret *secret = &config->secrets[epoch];
 
