@@ -5,6 +5,7 @@
 #include "parse.bpf.h"
 #include "classify.bpf.h"
 #include "icmp.bpf.h"
+#include "tunnel_error.bpf.h"
 #include "pick.bpf.h"
 #include "forward.bpf.h"
 #include "conclude.bpf.h"
@@ -44,15 +45,17 @@ static __always_inline uint32_t decide_and_conclude(struct xdp_md *ctx, struct p
 
 /* What is not a whole TCP segment may still be about a service. */
 static __always_inline enum reason parse_uncommon(struct xdp_md *ctx, struct packet *pkt,
-						  uint32_t seed)
+						  const struct cluster *cluster)
 {
 	enum reason why = parse_any(ctx, pkt);
 
 	pkt->transport = pkt->tcp;
 	if (why == REASON_fragment || why == REASON_too_many_extensions)
-		return find_line(pkt, 0, seed) ? why : REASON_not_service;
-	if (why != REASON_not_tcp || !is_icmp(pkt) || !find_line(pkt, 0, seed))
+		return find_line(pkt, 0, cluster->service_seed) ? why : REASON_not_service;
+	if (why != REASON_not_tcp || !is_icmp(pkt))
 		return why;
+	if (!find_line(pkt, 0, cluster->service_seed))
+		return find_tunnel_error(ctx, pkt, cluster);
 	why = answer_echo(ctx, pkt);
 	return why == REASON_not_tcp ? parse_icmp_error(ctx, pkt) : why;
 }
@@ -69,7 +72,7 @@ __noinline int balance_uncommon(struct xdp_md *ctx)
 		return XDP_PASS; /* never; for the verifier */
 	pkt.bank = now->generation % BANKS;
 	if (now->abi == LB_ABI)
-		why = parse_uncommon(ctx, &pkt, now->cluster[pkt.bank].service_seed);
+		why = parse_uncommon(ctx, &pkt, &now->cluster[pkt.bank]);
 	return why ? conclude(&pkt, why, XDP_ABORTED) : decide_and_conclude(ctx, &pkt, now);
 }
 

@@ -39,7 +39,10 @@ enum disposition {
 	       "IPv6 extension headers beyond the bound, to a service address") \
 	REASON(too_big, TO_SENDER, "too big for the way to its backend, the sender told") \
 	REASON(too_big_untold, TO_NOBODY, \
-	       "too big, the sender not told: too many, or not to be answered")
+	       "too big, the sender not told: too many, or not to be answered") \
+	REASON(tunnel_error, TO_HOST, "ICMP error about a tunnel") \
+	REASON(tunnel_too_big, TO_HOST, \
+	       "ICMP error about a tunnel: too big, its route needs a smaller mtu")
 
 #define REASON_ENUM(name, disposition, words) REASON_##name,
 enum reason { REASONS(REASON_ENUM) REASON_COUNT };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Packets of every length: too big and answered, jumbo and sent on. */
+/* Packets of every length: too big and answered, jumbo and sent on; and tunnels in the field. */
 #define _GNU_SOURCE
 #include <linux/bpf.h>
 #include <time.h>
@@ -558,6 +558,92 @@ static void check_df_clear(void)
 	publish(DF_CLEAR_TOO_BIG);
 }
 
+/* An error about a tunnel, as a router on the way to a backend sends it. */
+struct tunnel_error {
+	const char *sentence;
+	struct segment error;
+	enum reason reason;
+	size_t spoil; /* a byte of the quoted packet, counted from its IP header, or 0 */
+	enum kind kind;
+};
+
+#define ROUTER_V4 .source = "10.0.0.254", .destination = TUNNEL_SOURCE, .protocol = IPPROTO_ICMP
+#define ROUTER_V6 \
+	.v6 = true, .source = "2001:db8:b::fe", .destination = TUNNEL_SOURCE_V6, \
+	.protocol = IPPROTO_ICMPV6
+
+static const struct tunnel_error tunnel_errors[] = {
+	{ "unreachable about IPIP", { ROUTER_V4, .icmp_type = 3 }, REASON_tunnel_error },
+	{ "unreachable about GUE", { ROUTER_V4, .icmp_type = 3 }, REASON_tunnel_error, 0, GUE_V4 },
+	{ "time exceeded", { ROUTER_V4, .icmp_type = 11 }, REASON_tunnel_error },
+	{ "unreachable", { ROUTER_V6, .icmp_type = 1 }, REASON_tunnel_error, 0, IPIP_V6 },
+	{ "too big about IPIP", { ROUTER_V6, .icmp_type = 2 }, REASON_tunnel_too_big, 0, IPIP_V6 },
+	{ "too big about GUE", { ROUTER_V6, .icmp_type = 2 }, REASON_tunnel_too_big, 0, GUE_V6 },
+	{ "an echo request is no error", { ROUTER_V4, .icmp_type = 8 }, REASON_not_tcp },
+	{ "an error about another source's packet is not about ours",
+	  { ROUTER_V4, .icmp_type = 3 },
+	  REASON_not_tcp,
+	  15 },
+	{ "an error about another protocol is not about a tunnel",
+	  { ROUTER_V4, .icmp_type = 3 },
+	  REASON_not_tcp,
+	  9 },
+	{ "an error about UDP to another port is not about GUE",
+	  { ROUTER_V4, .icmp_type = 3 },
+	  REASON_not_tcp,
+	  23,
+	  GUE_V4 },
+	{ "an error to an address beside tunnel-source is not about ours",
+	  { .source = "10.0.0.254",
+	    .destination = "100.64.7.8",
+	    .protocol = IPPROTO_ICMP,
+	    .icmp_type = 3 },
+	  REASON_not_tcp },
+};
+
+/* The error, with a packet on its way to a backend behind its eight bytes; returns the length. */
+static size_t put_tunnel_error(uint8_t *frame, const struct tunnel_error *row, uint8_t code)
+{
+	struct segment inner = stamped(false, WIDE + row->kind, 600), empty = row->error;
+	size_t ip = row->error.v6 ? 40 : 20, at = ETH_HLEN + ip + 8, quoted = 48;
+	uint8_t outer[FRAME_MAX];
+
+	expect_sent(&inner, WIDE + row->kind, outer);
+	if (row->spoil)
+		outer[ETH_HLEN + row->spoil] ^= 0x40;
+	packet_build(frame, &empty);
+	frame[ETH_HLEN + ip + 1] = code;
+	memcpy(frame + at, outer + ETH_HLEN, quoted);
+	if (row->error.v6)
+		frame[ETH_HLEN + 5] = 8 + quoted;
+	else
+		frame[ETH_HLEN + 3] = ip + 8 + quoted;
+	return at + quoted;
+}
+
+static void check_tunnel_error(const struct tunnel_error *row, const char *sentence, uint8_t code,
+			       enum reason reason)
+{
+	static uint8_t frame[FRAME_MAX];
+	static struct result result;
+	size_t length = put_tunnel_error(frame, row, code);
+
+	run_once(program, frame, length, &result);
+	ok(is_result(&result, reason, XDP_PASS, frame, length), "IPv%d: %s", row->error.v6 ? 6 : 4,
+	   sentence);
+}
+
+static void check_tunnel_errors(void)
+{
+	for (size_t i = 0; i < sizeof(tunnel_errors) / sizeof(tunnel_errors[0]); i++)
+		check_tunnel_error(&tunnel_errors[i], tunnel_errors[i].sentence, 0,
+				   tunnel_errors[i].reason);
+	check_tunnel_error(&tunnel_errors[0], "fragmentation needed about IPIP", 4,
+			   REASON_tunnel_too_big);
+	check_tunnel_error(&tunnel_errors[1], "fragmentation needed about GUE", 4,
+			   REASON_tunnel_too_big);
+}
+
 int main(void)
 {
 	set_up();
@@ -572,6 +658,7 @@ int main(void)
 	check_senders();
 	check_rate();
 	check_df_clear();
+	check_tunnel_errors();
 	tables_close(tables);
 	cmd_unload(&(struct words){});
 	return tap_end();
