@@ -35,9 +35,9 @@ static __always_inline uint32_t flow_of(const struct packet *pkt)
 {
 	uint32_t ports = plain(pkt->sport, uint32_t) << 16 | plain(pkt->dport, uint16_t);
 	uint32_t client = plain(pkt->saddr.words[3] ^ pkt->saddr.words[1], uint32_t);
-	uint32_t mix = (client ^ ports) * 0x9e3779b1;
 
-	return mix ^ mix >> 15;
+	/* Every bit of the upper half depends on every byte of the ports. */
+	return (client ^ ports) * 0x9e3779b97f4a7c15ULL >> 32;
 }
 
 /*

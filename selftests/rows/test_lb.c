@@ -635,7 +635,8 @@ static void tear_down(void)
 /* Written anew after docs, as every peer would have to: the balancer's spreading of flows. */
 static uint32_t flow_of(const struct segment *s)
 {
-	uint32_t words[4], mix;
+	uint32_t words[4];
+	uint64_t mix;
 
 	/* Of an ICMP error too: it stands for what the client would send. */
 	if (s->v6)
@@ -643,8 +644,7 @@ static uint32_t flow_of(const struct segment *s)
 	else
 		memcpy(words, (uint32_t[]){ 0, 0, 0, inet_addr(CLIENT_V4) }, sizeof(words));
 	mix = words[3] ^ words[1] ^ (htons(CLIENT_PORT) << 16 | htons(SERVICE_PORT));
-	mix *= 0x9e3779b1;
-	return mix ^ mix >> 15;
+	return mix * 0x9e3779b97f4a7c15 >> 32;
 }
 
 static size_t expect_tunnel(const struct row *row, const struct segment *segment, uint8_t *frame,

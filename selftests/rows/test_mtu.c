@@ -212,15 +212,15 @@ static bool is_untold(const struct segment *segment)
 static uint32_t flow_of(const struct segment *s)
 {
 	uint16_t sport = s->sport ? s->sport : CLIENT_PORT;
-	uint32_t words[4], mix;
+	uint32_t words[4];
+	uint64_t mix;
 
 	if (s->v6)
 		inet_pton(AF_INET6, CLIENT_V6, words);
 	else
 		memcpy(words, (uint32_t[]){ 0, 0, 0, inet_addr(CLIENT_V4) }, sizeof(words));
 	mix = words[3] ^ words[1] ^ ((uint32_t)htons(sport) << 16 | htons(SERVICE_PORT));
-	mix *= 0x9e3779b1;
-	return mix ^ mix >> 15;
+	return mix * 0x9e3779b97f4a7c15 >> 32;
 }
 
 static void backend_address(uint32_t index, char text[static INET6_ADDRSTRLEN])
@@ -644,6 +644,107 @@ static void check_tunnel_errors(void)
 			   REASON_tunnel_too_big);
 }
 
+/* RFC 6040 at the entry: the outer header repeats DSCP and ECN; and TTLs are nobody's. */
+static void check_markings(bool v6)
+{
+	for (enum kind kind = 0; kind < KINDS; kind++) {
+		bool good = true;
+
+		for (int ecn = 0; ecn < 4; ecn++) {
+			struct segment marked = stamped(v6, WIDE + kind, 600);
+
+			marked.tos = 0xb8 | ecn;
+			good &= is_sent(&marked, WIDE + kind);
+		}
+		ok(good, "IPv%d: %s repeats DSCP and each of the four ECN codepoints", v6 ? 6 : 4,
+		   kinds[kind]);
+	}
+}
+
+static void set_ttl(uint8_t *ip, bool v6, uint8_t ttl)
+{
+	struct iphdr *v4 = (struct iphdr *)ip;
+
+	if (v6) {
+		ip[7] = ttl;
+		return;
+	}
+	v4->ttl = ttl;
+	v4->check = 0;
+	v4->check = packet_checksum(ip, sizeof(*v4), 0);
+}
+
+static void check_ttl(bool v6)
+{
+	for (enum kind kind = 0; kind < KINDS; kind++) {
+		struct segment segment = stamped(v6, WIDE + kind, 600);
+		size_t room = overheads[kind], ip = ETH_HLEN, length;
+		static uint8_t frame[FRAME_MAX];
+		static struct result result;
+		uint8_t outer_ttl;
+
+		length = packet_build(frame, &segment);
+		set_ttl(frame + ip, v6, 1);
+		run_once(program, frame, length, &result);
+		outer_ttl = result.frame[ip + (kind < IPIP_V6 ? 8 : 7)];
+		ok(result.verdict == XDP_TX && outer_ttl == 64 && result.length == length + room &&
+			   !memcmp(result.frame + ip + room, frame + ip, length - ip),
+		   "IPv%d: a TTL of 1 is left alone in %s, whose own is 64", v6 ? 6 : 4,
+		   kinds[kind]);
+	}
+}
+
+/* How many of 4096 flows share one of 16 values: 256 on average, sigma 15.5. */
+static bool is_even(const int *shares)
+{
+	for (int i = 0; i < 16; i++)
+		if (shares[i] < 256 - 93 || shares[i] > 256 + 93) {
+			diag("%d of 4096 flows have value %d", shares[i], i);
+			return false;
+		}
+	return true;
+}
+
+/* Consecutive ports of one client: the top bits of the source port, the last ones of the address.
+ */
+static void check_spreading(enum kind kind)
+{
+	int by_port[16] = {}, by_address[16] = {}, by_label[16] = {};
+	static uint8_t frame[FRAME_MAX];
+	static struct result result;
+	bool v6 = kind >= IPIP_V6;
+
+	for (int i = 0; i < 4096; i++) {
+		struct segment segment = stamped(false, WIDE + kind, 600);
+		const uint8_t *ip = result.frame + ETH_HLEN;
+
+		segment.sport = 20000 + i;
+		run_uncounted(program, frame, packet_build(frame, &segment), &result);
+		by_port[ip[v6 ? 40 : 20] >> 2 & 15]++;
+		by_address[ip[v6 ? 23 : 15] & 15]++;
+		by_label[ip[3] & 15]++;
+	}
+	ok(is_even(by_address), "4096 flows spread evenly over the outer addresses of %s",
+	   kinds[kind]);
+	if (kind == GUE_V4 || kind == GUE_V6)
+		ok(is_even(by_port), "and over the source ports of %s", kinds[kind]);
+	if (v6)
+		ok(is_even(by_label), "and over the flow labels of %s", kinds[kind]);
+}
+
+static void check_spreadings(void)
+{
+	struct config *config = make_config();
+
+	prefix_parse("100.64.7.0/24", &config->tunnel_source);
+	prefix_parse("2001:db8:64::/120", &config->tunnel_source_v6);
+	if (tables_publish(tables, config))
+		fixture_die("can't publish");
+	config_free(config);
+	for (enum kind kind = 0; kind < KINDS; kind++)
+		check_spreading(kind);
+}
+
 int main(void)
 {
 	set_up();
@@ -652,6 +753,8 @@ int main(void)
 		check_shapes(v6);
 		check_l2(v6);
 		check_errors(v6);
+		check_markings(v6);
+		check_ttl(v6);
 	}
 	for (enum kind kind = 0; kind < KINDS; kind++)
 		check_least_mtu(kind);
@@ -659,6 +762,7 @@ int main(void)
 	check_rate();
 	check_df_clear();
 	check_tunnel_errors();
+	check_spreadings();
 	tables_close(tables);
 	cmd_unload(&(struct words){});
 	return tap_end();
