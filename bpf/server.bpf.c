@@ -10,6 +10,7 @@
 #include "server_key.bpf.h"
 #include "server_mss.bpf.h"
 #include "server_tunnel.bpf.h"
+#include "server_icmp.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -127,8 +128,12 @@ static __always_inline int receive(struct __sk_buff *skb, uint32_t link)
 		at += tunnel.room;
 		protocol = tunnel.inner;
 	}
-	if (!parse(skb, &segment, INGRESS, at, protocol) || !is_service(&segment))
+	if (!parse(skb, &segment, INGRESS, at, protocol) || !is_service(&segment)) {
+		if (outer == TUNNEL && is_error_about_service(skb, at, protocol) &&
+		    !take_off(skb, link, &tunnel, &segment))
+			return TC_ACT_SHOT;
 		return TC_ACT_UNSPEC;
+	}
 	if (outer == TUNNEL && !take_off(skb, link, &tunnel, &segment))
 		return TC_ACT_SHOT;
 	if (segment.flags & TCP_ACK)

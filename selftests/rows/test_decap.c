@@ -55,6 +55,20 @@ struct row {
 	.inner = WITH_TOS(0xb8 | (of_inner)), .bare = WITH_TOS(0xb8 | (result)), \
 	.outer_ecn = (of_outer), COUNTED(decapsulated)
 
+/* What was sent to a client, and is quoted by a router on the way to it. */
+#define SENT_FROM(port, ...) \
+	{ \
+		.flags = ACK, .sport = (port), .dport = CLIENT_PORT, .payload = 40, __VA_ARGS__ \
+	}
+static const struct segment service_segment = SENT_FROM(SERVICE_PORT, );
+static const struct segment other_segment = SENT_FROM(PORT_OTHER, );
+static const struct segment service_datagram = SENT_FROM(SERVICE_PORT, .protocol = IPPROTO_UDP);
+#define ERROR(segment, bytes) \
+	{ \
+		.flags = ACK, .protocol = IPPROTO_ICMP, .icmp_type = 3, .quote = &(segment), \
+		.quoted = (bytes) \
+	}
+
 static const struct row rows[] = {
 	{ "a segment is bared and its stamp is taken off", STAMPED, WITH_TSECR(PLAIN_TS),
 	  .outer_ecn = AS_INNER, COUNTED2(decapsulated, restored) },
@@ -85,6 +99,20 @@ static const struct row rows[] = {
 	  { .flags = ACK, .payload = 1400 },
 	  .outer_ecn = AS_INNER,
 	  COUNTED(decapsulated) },
+
+	{ "an ICMP error about a segment of the service is bared", ERROR(service_segment, 32),
+	  ERROR(service_segment, 32), .outer_ecn = AS_INNER, COUNTED(decapsulated) },
+	{ "one that quotes 8 bytes of TCP is bared", ERROR(service_segment, 8),
+	  ERROR(service_segment, 8), .outer_ecn = AS_INNER, COUNTED(decapsulated) },
+	{ "one that quotes less than the port is left alone", ERROR(service_segment, 1),
+	  .outer_ecn = AS_INNER },
+	{ "one about a segment from another port is left alone", ERROR(other_segment, 32),
+	  .outer_ecn = AS_INNER },
+	{ "one about another protocol is left alone", ERROR(service_datagram, 32),
+	  .outer_ecn = AS_INNER },
+	{ "ICMP that is no error is left alone",
+	  { .protocol = IPPROTO_ICMP, .icmp_type = 200 },
+	  .outer_ecn = AS_INNER },
 
 	{ "a segment for another port is left alone",
 	  { .flags = ACK, .dport = PORT_OTHER, OPTIONS(NOP, NOP, TIMESTAMP(5, STAMPED_TS)) },
@@ -158,7 +186,17 @@ static size_t room_of(const struct tunnel *tunnel)
 
 static size_t build(uint8_t *frame, struct segment segment, const struct tunnel *tunnel)
 {
+	struct segment quote;
+
 	segment.v6 = tunnel->inner_v6;
+	if (segment.quote) {
+		quote = *segment.quote;
+		quote.source = segment.v6 ? SERVICE_V6 : SERVICE_V4;
+		quote.destination = segment.v6 ? CLIENT_V6 : CLIENT_V4;
+		segment.quote = &quote;
+	}
+	if (segment.v6 && segment.protocol == IPPROTO_ICMP)
+		segment.protocol = IPPROTO_ICMPV6;
 	if (segment.v6)
 		segment.ipv4_options = 0;
 	else if (segment.protocol == IPPROTO_FRAGMENT)
