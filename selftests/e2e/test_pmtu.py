@@ -126,7 +126,7 @@ def main():
         make_far(net)
         cluster.start_balancer(SERVERS)
         cluster.start_servers()
-        cluster.start_server_sides()
+        cluster.start_server_sides(keys=20)
         far = Client(net["far"])
         tests = [("the balancer shows how much of the routes' MTU is left for clients",
                   functools.partial(shown, cluster))]
