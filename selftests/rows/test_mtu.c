@@ -25,7 +25,7 @@ struct options options;
 
 /* By index. Those of lo, whose MTU is 65536, are sent to by XDP_TX. */
 enum {
-	ON_LINK = 7,
+	ON_LINK = 7, /* l2 by a route of 1400 bytes, which does not matter */
 	ON_OUT,      /* l2 by another device, of 1500 bytes */
 	SMALL = 16,  /* and 7 more: each kind of tunnel by a route of 1400 bytes */
 	WIDE = 32,   /* and 7 more: each kind by lo as it is */
@@ -227,12 +227,12 @@ static void backend_address(uint32_t index, char text[static INET6_ADDRSTRLEN])
 {
 	bool v6 = index >= SMALL && index < OUTSIDE && index % KINDS >= IPIP_V6;
 	bool by_out = index == ON_OUT || index == OUTSIDE;
+	uint32_t net = index == ON_LINK ? 1 : index / 16;
 
-	snprintf(text, INET6_ADDRSTRLEN, v6 ? "fd00:9:0:%u::%u" : "10.%u.%u.%u",
-		 v6       ? index / 16
-		 : by_out ? 8
-			  : 9,
-		 v6 ? index : index / 16, index);
+	if (v6)
+		snprintf(text, INET6_ADDRSTRLEN, "fd00:9:0:%u::%u", net, index);
+	else
+		snprintf(text, INET6_ADDRSTRLEN, "10.%u.%u.%u", by_out ? 8 : 9, net, index);
 }
 
 /* The frame as it goes to a backend; returns its length. */
@@ -640,6 +640,8 @@ static void check_tunnel_errors(void)
 				   tunnel_errors[i].reason);
 	check_tunnel_error(&tunnel_errors[0], "fragmentation needed about IPIP", 4,
 			   REASON_tunnel_too_big);
+	check_tunnel_error(&tunnel_errors[2], "time exceeded of a code that ICMP lacks", 4,
+			   REASON_tunnel_error);
 	check_tunnel_error(&tunnel_errors[1], "fragmentation needed about GUE", 4,
 			   REASON_tunnel_too_big);
 }
