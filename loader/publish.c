@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Publishing a configuration: fill the bank that no packet goes by, then flip. */
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <net/if.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/timex.h>
-#include <unistd.h>
 
 #include "../include/stamp.h"
 #include "address.h"
 #include "neighbour.h"
 #include "overhead.h"
-#include "ring.h"
+#include "publish_services.h"
 #include "tables_layout.h"
 
 static void fill_owners(const struct config *config, uint16_t *owner)
@@ -156,200 +153,6 @@ static enum status fill_backends(struct tables *tables, uint32_t bank, const str
 	return status;
 }
 
-static bool is_ring_of(const struct service *lines, uint32_t id)
-{
-	for (uint32_t line = 0; line < SERVICE_LINES; line++)
-		if (lines[line].port && lines[line].ring == id)
-			return true;
-	return false;
-}
-
-/* Any id that the live bank does not use; services take them in ascending order. */
-static uint32_t free_ring(struct tables *tables, uint32_t from)
-{
-	const struct service *live = services_of(tables, live_bank(tables));
-
-	while (is_ring_of(live, from))
-		from++;
-	return from;
-}
-
-static enum status write_ring(struct tables *tables, uint32_t id, const struct ring *ring)
-{
-	uint32_t zero = 0;
-	int inner =
-		bpf_map_create(BPF_MAP_TYPE_ARRAY, "ring", sizeof(zero), sizeof(*ring), 1, NULL);
-	int err = inner < 0 ? -errno : 0;
-
-	if (!err)
-		err = bpf_map_update_elem(inner, &zero, ring, BPF_ANY);
-	if (!err)
-		err = bpf_map_update_elem(tables->fd[RINGS], &id, &inner, BPF_ANY);
-	if (inner >= 0)
-		close(inner);
-	return err ? fail(FAILED, "can't write a ring: %s", strerror(-err)) : DONE;
-}
-
-/* Keeps the live ring where it says the same; *next is where to look for a free id. */
-static enum status place_ring(struct tables *tables, const struct config *config,
-			      const struct config_service *service, uint32_t *id, uint32_t *next)
-{
-	static struct ring wanted, live;
-	const struct service *line = tables_find_service(tables, &service->address, service->port);
-
-	ring_build(config, service, &wanted);
-	if (line && tables_read_ring(tables, line->ring, &live) &&
-	    !memcmp(&wanted, &live, sizeof(wanted))) {
-		*id = line->ring;
-		return DONE;
-	}
-	*id = free_ring(tables, *next);
-	*next = *id + 1;
-	return write_ring(tables, *id, &wanted);
-}
-
-static bool place_line(struct service *lines, const struct service *service, uint32_t seed)
-{
-	uint32_t line = service_line(&service->address, service->port, seed);
-
-	for (uint32_t probe = 0; probe < SERVICE_PROBES; probe++) {
-		struct service *at = &lines[(line + probe) % SERVICE_LINES];
-
-		if (at->id)
-			continue;
-		*at = *service;
-		return true;
-	}
-	return false;
-}
-
-/* Tries seeds until every service is found within SERVICE_PROBES; returns the seed. */
-static uint32_t place_lines(struct service *lines, const struct service *services, size_t count)
-{
-	for (uint32_t seed = 1;; seed += 2) {
-		size_t placed = 0;
-
-		memset(lines, 0, SERVICE_LINES * sizeof(*lines));
-		while (placed < count && place_line(lines, &services[placed], seed * 0x85ebca6b))
-			placed++;
-		if (placed == count)
-			return seed * 0x85ebca6b;
-	}
-}
-
-static bool is_id_of(const struct service *services, size_t count, uint32_t id)
-{
-	for (size_t i = 0; i < count; i++)
-		if (services[i].port && services[i].id == id)
-			return true;
-	return false;
-}
-
-static enum status clear_counters(struct tables *tables, uint32_t id)
-{
-	uint64_t *zeros = calloc(libbpf_num_possible_cpus(), sizeof(*zeros));
-	int err = zeros ? 0 : -ENOMEM;
-
-	for (uint32_t reason = 0; !err && reason < COUNTER_REASONS; reason++) {
-		uint32_t counter = id * COUNTER_REASONS + reason;
-
-		if (bpf_map_update_elem(tables->fd[COUNTERS_MAP], &counter, zeros, BPF_ANY))
-			err = -errno;
-	}
-	free(zeros);
-	return err ? fail(FAILED, "can't clear counters: %s", strerror(-err)) : DONE;
-}
-
-/*
- * A service keeps its id, and so its counters, as long as it lives. A new one gets an
- * id that no service has now, or, if all are taken, one that ends with this publication.
- */
-static enum status give_ids(struct tables *tables, struct service *services, size_t count)
-{
-	const struct service *live = services_of(tables, live_bank(tables));
-
-	for (size_t i = 0; i < count; i++)
-		services[i].id =
-			tables_service_id(tables, &services[i].address, ntohs(services[i].port));
-	for (size_t i = 0; i < count; i++) {
-		uint32_t id = 1;
-		enum status status;
-
-		if (services[i].id)
-			continue;
-		while (id <= MAX_SERVICES &&
-		       (is_id_of(services, count, id) || is_id_of(live, SERVICE_LINES, id)))
-			id++;
-		for (id = id > MAX_SERVICES ? 1 : id; is_id_of(services, count, id);)
-			id++;
-		services[i].id = id;
-		status = clear_counters(tables, id);
-		if (status)
-			return status;
-	}
-	return DONE;
-}
-
-/* Appends a line for each address, for packets whose port can't be seen; returns the count. */
-static size_t add_address_lines(struct service *services, size_t count)
-{
-	size_t lines = count;
-
-	for (size_t i = 0; i < count; i++) {
-		size_t first = 0;
-
-		while (!address_equal(&services[first].address, &services[i].address))
-			first++;
-		if (first == i)
-			services[lines++] = (struct service){ .address = services[i].address,
-							      .id = ADDRESS_LINE };
-	}
-	return lines;
-}
-
-/* fill_backends() has cleared the bits. */
-static void note_members(struct backend *lines, const struct config *config,
-			 const struct config_service *service, uint32_t id)
-{
-	for (uint32_t i = 0; i < MAX_BACKENDS; i++)
-		if (service->weight[i] && config->backends[i].state != BACKEND_DOWN)
-			lines[i].services[(id - 1) / 32] |= 1u << (id - 1) % 32;
-}
-
-static enum status fill_services(struct tables *tables, uint32_t bank, const struct config *config)
-{
-	static struct service services[2 * MAX_SERVICES];
-	size_t lines;
-	uint32_t ring = 0, next_ring = 0;
-	enum status status = DONE;
-
-	for (size_t i = 0; !status && i < config->service_count; i++) {
-		const struct config_service *service = &config->services[i];
-
-		status = place_ring(tables, config, service, &ring, &next_ring);
-		services[i] = (struct service){
-			.address = service->address,
-			.port = htons(service->port),
-			.ring = ring,
-			.joins = service->joins,
-			.stamps = service->stamps,
-			.flow_key = flow_key_of(config->ring_seed, service->address.halves,
-						htons(service->port)),
-		};
-	}
-	if (!status)
-		status = give_ids(tables, services, config->service_count);
-	if (status)
-		return status;
-	for (size_t i = 0; i < config->service_count; i++)
-		note_members(backends_of(tables, bank), config, &config->services[i],
-			     services[i].id);
-	lines = add_address_lines(services, config->service_count);
-	tables_state(tables)->cluster[bank].service_seed =
-		place_lines(services_of(tables, bank), services, lines);
-	return DONE;
-}
-
 /*
  * Once an update of a map of maps returns, the kernel has waited for every program that
  * began before it (maybe_wait_bpf_programs()). So no packet goes by the bank that was
@@ -359,7 +162,7 @@ static enum status wait_for_packets(struct tables *tables)
 {
 	static const struct ring none;
 
-	return write_ring(tables, SPARE_RING, &none);
+	return rings_write(tables, SPARE_RING, &none);
 }
 
 static void flip(struct tables *tables)
@@ -375,23 +178,13 @@ static void flip(struct tables *tables)
 	__atomic_store_n(&state->abi, LB_ABI, __ATOMIC_RELEASE);
 }
 
-static void drop_unused_rings(struct tables *tables)
-{
-	const struct service *live = services_of(tables, live_bank(tables));
-	uint32_t map_id;
-
-	for (uint32_t id = 0; id < MAX_RINGS; id++)
-		if (!is_ring_of(live, id) && !bpf_map_lookup_elem(tables->fd[RINGS], &id, &map_id))
-			bpf_map_delete_elem(tables->fd[RINGS], &id);
-}
-
 /* What the old bank held goes when the last packet is through; else the next publication's turn. */
 static void retire(struct tables *tables, uint32_t bank)
 {
 	if (wait_for_packets(tables))
 		return;
 	explicit_bzero(secrets_of(tables, bank), TOKEN_EPOCHS * sizeof(struct secret));
-	drop_unused_rings(tables);
+	rings_drop_unused(tables);
 }
 
 enum status tables_publish(struct tables *tables, const struct config *config)
@@ -402,7 +195,7 @@ enum status tables_publish(struct tables *tables, const struct config *config)
 	if (!status)
 		status = fill_backends(tables, bank, config);
 	if (!status)
-		status = fill_services(tables, bank, config);
+		status = publish_services(tables, bank, config);
 	if (status)
 		return status;
 	fill_secrets(tables, bank, config);
