@@ -6,11 +6,19 @@
 #include "classify.bpf.h"
 #include "icmp.bpf.h"
 #include "tunnel_error.bpf.h"
+#include "join_port.bpf.h"
 #include "pick.bpf.h"
 #include "forward.bpf.h"
 #include "conclude.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
+
+static __always_inline enum reason reason_of_icmp_error(const struct packet *pkt)
+{
+	if (pkt->picked == REASON_stamp)
+		return REASON_icmp_stamp;
+	return pkt->picked == REASON_join_port ? REASON_join_port : REASON_icmp_ring;
+}
 
 /* The way from the service on; what is known of *pkt when this is inlined makes it short. */
 static __always_inline enum reason decide(struct xdp_md *ctx, struct packet *pkt, struct state *now,
@@ -22,15 +30,17 @@ static __always_inline enum reason decide(struct xdp_md *ctx, struct packet *pkt
 
 	service = find_line(pkt, pkt->dport, cluster->service_seed);
 	if (unlikely(!service))
+		service = find_join_port(pkt, cluster);
+	else if (!pkt->protocol)
+		pkt->clue = find_clue(ctx, pkt);
+	if (unlikely(!service))
 		return REASON_not_service;
 	pkt->service = service->id;
-	if (!pkt->protocol)
-		pkt->clue = find_clue(ctx, pkt);
 	backend = pick(pkt, now, cluster, service);
 	if (unlikely(!backend))
 		return REASON_no_backend;
 	if (pkt->protocol)
-		pkt->picked = pkt->picked == REASON_stamp ? REASON_icmp_stamp : REASON_icmp_ring;
+		pkt->picked = reason_of_icmp_error(pkt);
 	return forward(ctx, pkt, cluster, backend, action);
 }
 

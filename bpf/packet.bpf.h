@@ -42,6 +42,7 @@ enum clue {
 	CLUE_JOIN,  /* SYN with MP_JOIN: value is the token */
 	CLUE_STAMP, /* ACK with a timestamp: value is TSecr */
 	CLUE_MALFORMED,
+	CLUE_JOIN_PORT, /* to a join port: value is the index */
 };
 
 struct packet {

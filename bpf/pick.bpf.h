@@ -29,6 +29,30 @@ static __always_inline const struct backend *member_at(struct packet *pkt, uint3
 	return backend;
 }
 
+static __always_inline const struct ring *ring_of(const struct service *service)
+{
+	uint32_t zero = 0, id = service->ring;
+	void *inner = bpf_map_lookup_elem(&rings, &id);
+
+	return inner ? bpf_map_lookup_elem(inner, &zero) : NULL;
+}
+
+/* The line of an address has no bit of its own among its backends', but a ring with members. */
+static __always_inline const struct backend *pick_join_port(struct packet *pkt,
+							    const struct service *line)
+{
+	const struct ring *ring = ring_of(line);
+	uint32_t index = pkt->value % MAX_BACKENDS;
+	const struct backend *backend;
+
+	if (!ring || !ring->weight[index])
+		return NULL;
+	backend = backend_at(pkt, index);
+	pkt->backend = index;
+	pkt->picked = REASON_join_port;
+	return backend && backend->state != BACKEND_DOWN ? backend : NULL;
+}
+
 static __always_inline const struct backend *pick_token(struct packet *pkt,
 							const struct cluster *cluster)
 {
@@ -73,6 +97,9 @@ static __always_inline const struct backend *pick_named(struct packet *pkt, stru
 	case CLUE_MALFORMED:
 		*why = REASON_ring_malformed_options;
 		return NULL;
+	case CLUE_JOIN_PORT:
+		*why = REASON_ring_join_port_unroutable;
+		return pick_join_port(pkt, service);
 	default:
 		*why = REASON_ring_no_stamp;
 		return NULL;
@@ -83,16 +110,15 @@ static __always_inline const struct backend *pick_named(struct packet *pkt, stru
 static __always_inline const struct backend *
 pick_ring(struct packet *pkt, const struct service *service, enum reason why)
 {
-	uint32_t zero = 0, id = service->ring, slot;
-	void *inner = bpf_map_lookup_elem(&rings, &id);
-	const struct ring *ring = inner ? bpf_map_lookup_elem(inner, &zero) : NULL;
+	const struct ring *ring = ring_of(service);
 	uint64_t hash =
 		pkt->is_v6 ? flow_hash_v6(&service->flow_key, pkt->saddr.halves,
 					  plain(pkt->sport, uint16_t))
 			   : flow_hash_v4(&service->flow_key, plain(pkt->saddr.words[3], uint32_t),
 					  plain(pkt->sport, uint16_t));
 
-	slot = ring_slot(hash);
+	uint32_t slot = ring_slot(hash);
+
 	if (!ring || slot >= RING_SLOTS || !ring->slot[slot]) /* the second for the verifier */
 		return NULL;
 	pkt->backend = ring->slot[slot] - 1;

@@ -42,7 +42,10 @@ enum disposition {
 	       "too big, the sender not told: too many, or not to be answered") \
 	REASON(tunnel_error, TO_HOST, "ICMP error about a tunnel") \
 	REASON(tunnel_too_big, TO_HOST, \
-	       "ICMP error about a tunnel: too big, its route needs a smaller mtu")
+	       "ICMP error about a tunnel: too big, its route needs a smaller mtu") \
+	REASON(join_port, TO_BACKEND, "by a join port, or an ICMP error about one") \
+	REASON(ring_join_port_unroutable, TO_BACKEND, \
+	       "to a join port of an unroutable index, by the ring")
 
 #define REASON_ENUM(name, disposition, words) REASON_##name,
 enum reason { REASONS(REASON_ENUM) REASON_COUNT };

@@ -10,7 +10,7 @@
 #include "token.h"
 
 /* Changes with any layout below and with any decision that balancers must share. */
-#define LB_ABI 0x6d6c6202 /* "mlb", 2 */
+#define LB_ABI 0x6d6c6203 /* "mlb", 3 */
 
 #define MAX_BACKENDS (1 << TOKEN_INDEX_BITS_MAX)
 #define MAX_SERVICES 512
@@ -26,8 +26,11 @@
 #define SERVICE_PROBES 4
 #define ADDRESS_LINE (MAX_SERVICES + 1) /* the id of a line that stands for an address */
 
-/* Ring ids: those that the live bank names, while publishing the other's, and a spare. */
-#define SPARE_RING (BANKS * MAX_SERVICES)
+/*
+ * Ring ids: those that the live bank names, while publishing the other's, and a spare.
+ * A service has one, and an address with a join port another.
+ */
+#define SPARE_RING (BANKS * 2 * MAX_SERVICES)
 #define MAX_RINGS (SPARE_RING + 1)
 
 /* IPv6, or IPv4 as ::ffff:a.b.c.d; network order. */
@@ -49,7 +52,9 @@ struct service {
 	uint8_t joins;  /* enum joins */
 	uint8_t stamps; /* 1: all its backends run our server side */
 	struct flow_key flow_key;
-	uint8_t pad[24];
+	uint16_t join_port; /* host order: that of index 0; 0: none. Packets ask the address's line
+			     */
+	uint8_t pad[22];
 };
 
 enum forward { FORWARD_L2, FORWARD_IPIP, FORWARD_GUE };
@@ -84,7 +89,7 @@ struct backend {
 
 /*
  * One per service. slot: 1 + the index that owns a slot of the ring, or 0. weight: 1 + a
- * member's weight by index, or 0 for no member; packets never read it.
+ * member's weight by index, or 0 for no member; packets read it for join ports.
  */
 struct ring {
 	uint16_t slot[RING_SLOTS];
@@ -113,7 +118,8 @@ struct cluster {
 	uint8_t tunnel_length; /* of the prefix; 0: there is none */
 	uint8_t tunnel_length_v6;
 	uint8_t df_clear; /* enum df_clear; packets go by each backend's df_clear_mtu */
-	uint8_t pad[5];
+	uint8_t join_ports; /* 1: some address has a join port */
+	uint8_t pad[4];
 	/* The index assigned at or next above each slot of the stamp, cyclic (stamp.h). */
 	uint16_t owner[MAX_BACKENDS];
 };
@@ -141,9 +147,12 @@ struct state {
 	uint64_t error_turn_ns; /* CLOCK_MONOTONIC: bounds how many ICMP errors are sent */
 };
 
-/* Counters, per CPU: a row of reasons for each service, row 0 for none; then the backends. */
+/*
+ * Counters, per CPU: a row of reasons for each service, row 0 for none, the last for all join
+ * ports; then the backends.
+ */
 #define COUNTER_REASONS 32
-#define COUNTER_BACKENDS ((MAX_SERVICES + 1) * COUNTER_REASONS)
+#define COUNTER_BACKENDS ((ADDRESS_LINE + 1) * COUNTER_REASONS)
 #define COUNTERS (COUNTER_BACKENDS + MAX_BACKENDS)
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,

@@ -128,6 +128,36 @@ static bool is_said_before(const struct config *config, size_t which)
 	return false;
 }
 
+/* Kernels' join ports belong to a host, so those of an address are shared by its services. */
+static bool join_port_has_problem(const struct config *config, size_t which,
+				  struct problem *problem)
+{
+	const struct config_service *service = &config->services[which];
+	struct address_text address = address_print(&service->address);
+	uint32_t first = service->join_port, last = first + (1u << config->index_bits) - 1;
+
+	if (!first)
+		return false;
+	problem->about = ABOUT_JOIN_PORT;
+	if (last > 65535)
+		return broken(problem, "join-port must not exceed %u, since indices have %u bits",
+			      65536 - (1u << config->index_bits), config->index_bits);
+	for (size_t i = 0; i < config->service_count; i++) {
+		const struct config_service *other = &config->services[i];
+
+		if (!address_equal(&other->address, &service->address))
+			continue;
+		if (other->port >= first && other->port <= last)
+			return broken(problem, "the join ports %u to %u hold a service, %s port %u",
+				      first, last, address.text, other->port);
+		if (i < which && other->join_port && other->join_port != first)
+			return broken(
+				problem, "join-port of %s port %u is %u, but that of port %u is %u",
+				address.text, service->port, first, other->port, other->join_port);
+	}
+	return false;
+}
+
 static bool service_has_problem(const struct config *config, size_t which, struct problem *problem)
 {
 	const struct config_service *service = &config->services[which];
@@ -147,6 +177,9 @@ static bool service_has_problem(const struct config *config, size_t which, struc
 		if (service->weight[index] && !config->backends[index].assigned)
 			return broken(problem, "index %u of service %s port %u is not a backend",
 				      index, address.text, service->port);
+	if (join_port_has_problem(config, which, problem))
+		return true;
+	problem->about = ABOUT_SERVICE;
 	if (service->joins != JOINS_TOKEN || config->secrets[config->epoch].present)
 		return false;
 	problem->about = ABOUT_EPOCH;

@@ -37,6 +37,7 @@ struct config_service {
 	uint16_t port; /* host order, 1 to 65535 */
 	enum joins joins;
 	bool stamps;
+	uint16_t join_port;            /* host order: that of index 0; 0: none */
 	uint16_t weight[MAX_BACKENDS]; /* by index: 1 + weight, or 0 where no member */
 };
 

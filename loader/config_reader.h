@@ -17,6 +17,7 @@ struct places {
 	struct place forward[MAX_BACKENDS];
 	struct place state[MAX_BACKENDS];
 	struct place service[MAX_SERVICES];
+	struct place join_port[MAX_SERVICES]; /* line 0: it has none */
 };
 
 struct reader {

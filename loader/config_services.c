@@ -10,6 +10,7 @@ struct draft {
 	struct reader *reader;
 	struct config_service service;
 	struct place member[MAX_BACKENDS];
+	struct place join_port;
 	const yaml_node_t *ports;
 };
 
@@ -255,6 +256,20 @@ static enum status read_flows(struct document *document, const yaml_node_t *node
 	return document_word(document, node, "flows", choices, &value);
 }
 
+static enum status read_join_port(struct document *document, const yaml_node_t *node, void *into)
+{
+	struct draft *draft = into;
+	uint64_t value = 0;
+	const char *text;
+	enum status status = document_text(document, node, "join-port", &text);
+
+	draft->join_port = document_place(node);
+	if (!status && strcmp(text, "off"))
+		status = document_number(document, node, "join-port", 0, 65535, &value);
+	draft->service.join_port = value;
+	return status;
+}
+
 static enum status read_backends(struct document *document, const yaml_node_t *node, void *into)
 {
 	return document_list(document, node, "backends", read_member, into);
@@ -268,7 +283,7 @@ static const struct document_key service_keys[] = {
 	{ "flows", read_flows, false },
 	{ "backends", read_backends, false },
 	{ "flow-entries", NULL, false },
-	{ "join-port", NULL, false },
+	{ "join-port", read_join_port, false },
 	{ 0 },
 };
 
@@ -293,6 +308,7 @@ static enum status add_service(struct document *document, const yaml_node_t *nod
 		return document_error(document, document_place(node),
 				      "there can be no more than %u services", MAX_SERVICES);
 	reader->places.service[config->service_count] = document_place(node);
+	reader->places.join_port[config->service_count] = draft->join_port;
 	draft->service.port = port;
 	config->services[config->service_count++] = draft->service;
 	return DONE;

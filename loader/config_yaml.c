@@ -228,7 +228,9 @@ static struct place place_of_problem(const struct reader *reader, const struct p
 	if (problem->about == ABOUT_BACKEND)
 		return places->address[problem->which].line ? places->address[problem->which]
 							    : places->backend[problem->which];
-	if (problem->about == ABOUT_SERVICE)
+	if (problem->about == ABOUT_JOIN_PORT && places->join_port[problem->which].line)
+		return places->join_port[problem->which];
+	if (problem->about == ABOUT_SERVICE || problem->about == ABOUT_JOIN_PORT)
 		return places->service[problem->which];
 	return places->epoch.line ? places->epoch : places->cluster;
 }

@@ -8,7 +8,7 @@
 #define PROBLEM_MAX 192
 
 struct problem {
-	enum { ABOUT_CLUSTER, ABOUT_EPOCH, ABOUT_BACKEND, ABOUT_SERVICE } about;
+	enum { ABOUT_CLUSTER, ABOUT_EPOCH, ABOUT_BACKEND, ABOUT_SERVICE, ABOUT_JOIN_PORT } about;
 	uint32_t which; /* the backend's index, or the service's place in the array */
 	char sentence[PROBLEM_MAX];
 };

@@ -40,6 +40,9 @@ static void fill_cluster(struct tables *tables, uint32_t bank, const struct conf
 	cluster->tunnel_hosts_v6 = htonl(prefix_hosts(&config->tunnel_source_v6));
 	fill_owners(config, cluster->owner);
 	cluster->df_clear = config->df_clear;
+	cluster->join_ports = 0;
+	for (size_t i = 0; i < config->service_count; i++)
+		cluster->join_ports |= !!config->services[i].join_port;
 }
 
 static void fill_secrets(struct tables *tables, uint32_t bank, const struct config *config)

@@ -13,7 +13,7 @@
 static bool is_ring_of(const struct service *lines, uint32_t id)
 {
 	for (uint32_t line = 0; line < SERVICE_LINES; line++)
-		if (lines[line].port && lines[line].ring == id)
+		if ((lines[line].port || lines[line].join_port) && lines[line].ring == id)
 			return true;
 	return false;
 }
@@ -144,21 +144,69 @@ static enum status give_ids(struct tables *tables, struct service *services, siz
 	return DONE;
 }
 
-/* Appends a line for each address, for packets whose port can't be seen; returns the count. */
-static size_t add_address_lines(struct service *services, size_t count)
+/* A service's line, or that of an address where the port is 0. */
+static enum status make_line(struct tables *tables, const struct config *config,
+			     const struct config_service *service, uint32_t *next_ring,
+			     struct service *line)
 {
-	size_t lines = count;
+	uint32_t ring = 0;
+	enum status status = DONE;
 
-	for (size_t i = 0; i < count; i++) {
-		size_t first = 0;
+	if (service->port || service->join_port)
+		status = place_ring(tables, config, service, &ring, next_ring);
+	*line = (struct service){
+		.address = service->address,
+		.port = htons(service->port),
+		.ring = ring,
+		.joins = service->joins,
+		.stamps = service->stamps,
+		.flow_key = flow_key_of(config->ring_seed, service->address.halves,
+					htons(service->port)),
+		.join_port = service->join_port,
+	};
+	return status;
+}
 
-		while (!address_equal(&services[first].address, &services[i].address))
-			first++;
-		if (first == i)
-			services[lines++] = (struct service){ .address = services[i].address,
-							      .id = ADDRESS_LINE };
+/* The services of an address that have a join port, as one: whose backends they all are. */
+static void collect_address(const struct config *config, const struct address *address,
+			    struct config_service *all)
+{
+	*all = (struct config_service){ .address = *address };
+	for (size_t i = 0; i < config->service_count; i++) {
+		const struct config_service *service = &config->services[i];
+
+		if (!service->join_port || !address_equal(&service->address, address))
+			continue;
+		all->join_port = service->join_port;
+		for (uint32_t index = 0; index < MAX_BACKENDS; index++)
+			if (all->weight[index] < service->weight[index])
+				all->weight[index] = service->weight[index];
 	}
-	return lines;
+}
+
+static bool is_first_at_address(const struct config *config, size_t which)
+{
+	for (size_t i = 0; i < which; i++)
+		if (address_equal(&config->services[i].address, &config->services[which].address))
+			return false;
+	return true;
+}
+
+/* Appends a line for each address, for join ports and for packets whose port can't be seen. */
+static enum status add_address_lines(struct tables *tables, const struct config *config,
+				     uint32_t *next_ring, struct service *lines, size_t *count)
+{
+	static struct config_service all;
+	enum status status = DONE;
+
+	for (size_t i = 0; !status && i < config->service_count; i++) {
+		if (!is_first_at_address(config, i))
+			continue;
+		collect_address(config, &config->services[i].address, &all);
+		status = make_line(tables, config, &all, next_ring, &lines[*count]);
+		lines[(*count)++].id = ADDRESS_LINE;
+	}
+	return status;
 }
 
 /* fill_backends() has cleared the bits. */
@@ -172,36 +220,23 @@ static void note_members(struct backend *lines, const struct config *config,
 
 enum status publish_services(struct tables *tables, uint32_t bank, const struct config *config)
 {
-	static struct service services[2 * MAX_SERVICES];
-	size_t lines;
-	uint32_t ring = 0, next_ring = 0;
+	static struct service lines[2 * MAX_SERVICES];
+	size_t count = config->service_count;
+	uint32_t next_ring = 0;
 	enum status status = DONE;
 
-	for (size_t i = 0; !status && i < config->service_count; i++) {
-		const struct config_service *service = &config->services[i];
-
-		status = place_ring(tables, config, service, &ring, &next_ring);
-		services[i] = (struct service){
-			.address = service->address,
-			.port = htons(service->port),
-			.ring = ring,
-			.joins = service->joins,
-			.stamps = service->stamps,
-			.flow_key = flow_key_of(config->ring_seed, service->address.halves,
-						htons(service->port)),
-		};
-	}
+	for (size_t i = 0; !status && i < config->service_count; i++)
+		status = make_line(tables, config, &config->services[i], &next_ring, &lines[i]);
 	if (!status)
-		status = give_ids(tables, services, config->service_count);
-	if (status)
-		return status;
-	for (size_t i = 0; i < config->service_count; i++)
-		note_members(backends_of(tables, bank), config, &config->services[i],
-			     services[i].id);
-	lines = add_address_lines(services, config->service_count);
-	tables_state(tables)->cluster[bank].service_seed =
-		place_lines(services_of(tables, bank), services, lines);
-	return DONE;
+		status = give_ids(tables, lines, config->service_count);
+	for (size_t i = 0; !status && i < config->service_count; i++)
+		note_members(backends_of(tables, bank), config, &config->services[i], lines[i].id);
+	if (!status)
+		status = add_address_lines(tables, config, &next_ring, lines, &count);
+	if (!status)
+		tables_state(tables)->cluster[bank].service_seed =
+			place_lines(services_of(tables, bank), lines, count);
+	return status;
 }
 
 void rings_drop_unused(struct tables *tables)

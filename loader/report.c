@@ -179,6 +179,8 @@ struct json_object *report_services(const struct edit *edit, const struct config
 		report_text(row, "joins", service->joins == JOINS_TOKEN ? "token" : "ring");
 		report_add(row, "stamps", json_object_new_boolean(service->stamps));
 		report_text(row, "flows", "off");
+		if (service->join_port)
+			report_number(row, "join-port", service->join_port);
 		report_add(row, "backends", report_members(service));
 		json_object_array_add(list, row);
 	}

@@ -49,6 +49,17 @@ static enum status no_service(const struct name *name)
 		    name->port);
 }
 
+static enum status take_join_port(struct words *words, struct config_service *service)
+{
+	uint64_t base = 0;
+	enum status status = DONE;
+
+	if (!words_take(words, "off"))
+		status = words_number(words, "join-port", 0, 65535, &base);
+	service->join_port = base;
+	return status;
+}
+
 static enum status take_pair(struct words *words, struct config_service *service)
 {
 	unsigned int choice = 0;
@@ -56,6 +67,8 @@ static enum status take_pair(struct words *words, struct config_service *service
 
 	if (words_take(words, "flows"))
 		return words_choice(words, "flows", flows_names, &choice);
+	if (words_take(words, "join-port"))
+		return take_join_port(words, service);
 	if (words_take(words, "stamps")) {
 		status = words_choice(words, "stamps", switch_names, &choice);
 		service->stamps = choice;
@@ -262,8 +275,8 @@ static enum status member(struct words *words)
 }
 
 static const struct command commands[] = {
-	{ "add", "ADDR port N [joins token|ring] [stamps on|off]", add },
-	{ "set", "ADDR port N [joins token|ring] [stamps on|off]", set },
+	{ "add", "ADDR port N [joins token|ring] [stamps on|off] [join-port BASE]", add },
+	{ "set", "ADDR port N [joins token|ring] [stamps on|off] [join-port BASE]", set },
 	{ "del", "ADDR port N", del },
 	{ "show", "[ADDR port N]", show },
 	{ "backend", "{ add | set | del } ...", member },

@@ -231,6 +231,7 @@ static enum status read_services(struct tables *tables, uint32_t bank, struct co
 		service->port = ntohs(line->port);
 		service->joins = line->joins;
 		service->stamps = line->stamps;
+		service->join_port = line->join_port;
 		memcpy(service->weight, ring.weight, sizeof(service->weight));
 		config->service_count++;
 	}

@@ -100,6 +100,7 @@ class Client:
 
 class Cluster:
     settings = ()  # further lines of the configuration's section `cluster`
+    service_settings = ()  # and of each service
 
     def __init__(self, net):
         self.net = net
@@ -128,7 +129,8 @@ class Cluster:
                  *(f"  {setting}" for setting in self.settings), "services:"]
         for family in (4, 6):
             lines += [f"  - address: '{SERVICES[family]}'", f"    ports: [{PORT}]",
-                      f"    stamps: {stamps}", "    backends:"]
+                      f"    stamps: {stamps}",
+                      *(f"    {setting}" for setting in self.service_settings), "    backends:"]
             for name in members:
                 said = self.backend(name).items() if family == 4 else ()
                 more = "".join(f", {key}: '{value}'" for key, value in said)

@@ -181,6 +181,7 @@ static const struct edit {
 	{ "a service's port", "[80, 443]", "[80, 444]" },
 	{ "joins", "joins: ring", "joins: token" },
 	{ "stamps", "stamps: off", "stamps: on" },
+	{ "a join port", "stamps: off", "stamps: off, join-port: 1000" },
 	{ "a weight", "weight: 50", "weight: 51" },
 	{ "a member's index", "index: 128", "index: 192" },
 	{ "a member fewer", "{index: 0, address: 10.0.0.10}, ", "" },

@@ -48,6 +48,16 @@ static const struct {
 	  "secret 0 0706050403020100 0f0e0d0c0b0a0908 DIR/secret.0\n"
 	  "backend 7 10.0.0.7 - 0\n"
 	  "service 192.0.2.1 443 joins 0 stamps 1 7*100\n" },
+	{ "the highest join port, none, and a service beside the join ports of another address",
+	  "services:\n"
+	  "  - {address: 192.0.2.1, ports: [443, 65279], joins: ring, join-port: 65280}\n"
+	  "  - {address: 192.0.2.1, ports: [80], joins: ring, join-port: off}\n"
+	  "  - {address: 192.0.2.2, ports: [65400], joins: ring, join-port: 0}\n",
+	  "index-bits 8 ring-seed 0 epoch 0 strict-clock off\n"
+	  "service 192.0.2.1 443 joins 1 stamps 1 join-port 65280\n"
+	  "service 192.0.2.1 65279 joins 1 stamps 1 join-port 65280\n"
+	  "service 192.0.2.1 80 joins 1 stamps 1\n"
+	  "service 192.0.2.2 65400 joins 1 stamps 1\n" },
 	{ "every key of a service, every key of a backend, and the extremes of a weight",
 	  "services:\n"
 	  "  - {address: \"2001:db8::1\", ports: [1, 65535], joins: ring, stamps: off, flows: "
@@ -241,8 +251,8 @@ static const struct refusal bad[] = {
 	{ "a service that is a word", "services: [web]\n",
 	  "t.yaml:1:12: a service must be a mapping of keys to values" },
 	{ "an unknown key of a service", SHORT_SERVICE "    port: 443\n",
-	  "t.yaml:4:5: unknown key 'port'; a service has address, ports, joins, stamps, flows and "
-	  "backends" },
+	  "t.yaml:4:5: unknown key 'port'; a service has address, ports, joins, stamps, flows, "
+	  "backends and join-port" },
 	{ "a service without an address", "services:\n  - ports: [443]\n",
 	  "t.yaml:2:5: a service needs address" },
 	{ "a service without ports", "services:\n  - address: 192.0.2.1\n",
@@ -295,8 +305,26 @@ static const struct refusal bad[] = {
 	{ "flows on", SHORT_SERVICE "    flows: on\n", "t.yaml:4:12: flows must be off, not 'on'" },
 	{ "flow entries", SHORT_SERVICE "    flow-entries: 1000\n",
 	  "t.yaml:4:5: flow-entries is not built yet; leave it out" },
-	{ "a join port", SHORT_SERVICE "    join-port: 20000\n",
-	  "t.yaml:4:5: join-port is not built yet; leave it out" },
+	{ "a join port by name", SHORT_SERVICE "    join-port: high\n",
+	  "t.yaml:4:16: join-port must be a number from 0 to 65535, not 'high'" },
+	{ "a join port beyond 65535", SHORT_SERVICE "    join-port: 65536\n",
+	  "t.yaml:4:16: join-port must be a number from 0 to 65535, not '65536'" },
+	{ "join ports beyond 65535", SHORT_SERVICE "    joins: ring\n    join-port: 65281\n",
+	  "t.yaml:5:16: join-port must not exceed 65280, since indices have 8 bits" },
+	{ "join ports beyond 65535 by more index bits",
+	  "cluster: {index-bits: 12}\n" SHORT_SERVICE "    joins: ring\n    join-port: 61441\n",
+	  "t.yaml:6:16: join-port must not exceed 61440, since indices have 12 bits" },
+	{ "a join port that is the service's own",
+	  SHORT_SERVICE "    joins: ring\n    join-port: 443\n",
+	  "t.yaml:5:16: the join ports 443 to 698 hold a service, 192.0.2.1 port 443" },
+	{ "join ports that end with a service of the same address",
+	  "services:\n  - {address: 192.0.2.1, ports: [80], joins: ring, join-port: 188}\n"
+	  "  - {address: 192.0.2.1, ports: [443], joins: ring}\n",
+	  "t.yaml:2:63: the join ports 188 to 443 hold a service, 192.0.2.1 port 443" },
+	{ "two join ports at one address",
+	  "services:\n  - {address: 192.0.2.1, ports: [80], joins: ring, join-port: 1000}\n"
+	  "  - {address: 192.0.2.1, ports: [443], joins: ring, join-port: 2000}\n",
+	  "t.yaml:3:64: join-port of 192.0.2.1 port 443 is 2000, but that of port 80 is 1000" },
 	{ "joins token without any secret", SHORT_SERVICE,
 	  "t.yaml:1:1: epoch 0 has no secret, but service 192.0.2.1 port 443 has joins token" },
 	{ "joins token without a secret for the epoch that is issued under",
@@ -410,6 +438,8 @@ static void print_service(FILE *out, const struct config_service *service)
 {
 	fprintf(out, "service %s %u joins %d stamps %d", address_print(&service->address).text,
 		service->port, service->joins, service->stamps);
+	if (service->join_port)
+		fprintf(out, " join-port %u", service->join_port);
 	for (uint32_t index = 0; index < MAX_BACKENDS; index++)
 		if (service->weight[index])
 			fprintf(out, " %u*%u", index, service->weight[index] - 1);
