@@ -61,7 +61,7 @@ static __always_inline enum clue syn_clue(struct xdp_md *ctx, struct packet *pkt
 		return CLUE_NEW;
 	if (!read_be32(ctx, walk->join + MPTCP_TOKEN_OFFSET, &pkt->value))
 		return CLUE_MALFORMED;
-	return CLUE_JOIN;
+	return walk->timestamp ? CLUE_JOIN : CLUE_BARE_JOIN;
 }
 
 static __always_inline enum clue ack_clue(struct xdp_md *ctx, struct packet *pkt,

@@ -56,6 +56,22 @@ struct {
 	__array(values, struct one_ring);
 } rings SEC(".maps");
 
+struct flow_cache_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1); /* each has its own size */
+	__uint(key_size, sizeof(struct client));
+	__uint(value_size, sizeof(uint32_t));
+};
+
+/* Empty while no service has `flows`. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, MAX_FLOW_CACHES);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+	__type(key, uint32_t);
+	__array(values, struct flow_cache_map);
+} flows SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, COUNTERS);

@@ -38,9 +38,10 @@
 /* What the TCP options say about where the packet belongs. */
 enum clue {
 	CLUE_NONE,
-	CLUE_NEW,   /* SYN without a join */
-	CLUE_JOIN,  /* SYN with MP_JOIN: value is the token */
-	CLUE_STAMP, /* ACK with a timestamp: value is TSecr */
+	CLUE_NEW,       /* SYN without a join */
+	CLUE_JOIN,      /* SYN with MP_JOIN: value is the token */
+	CLUE_BARE_JOIN, /* the same without timestamps */
+	CLUE_STAMP,     /* ACK with a timestamp: value is TSecr */
 	CLUE_MALFORMED,
 	CLUE_JOIN_PORT, /* to a join port: value is the index */
 };

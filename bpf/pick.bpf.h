@@ -5,6 +5,7 @@
 
 #include "classify.bpf.h"
 #include "clock.bpf.h"
+#include "flows.bpf.h"
 #include "../include/stamp.h"
 
 static __always_inline const struct backend *backend_at(const struct packet *pkt, uint32_t index)
@@ -86,6 +87,7 @@ static __always_inline const struct backend *pick_named(struct packet *pkt, stru
 	}
 	switch (pkt->clue) {
 	case CLUE_JOIN:
+	case CLUE_BARE_JOIN:
 		*why = REASON_ring_join;
 		if (service->joins == JOINS_RING)
 			return NULL;
@@ -106,6 +108,19 @@ static __always_inline const struct backend *pick_named(struct packet *pkt, stru
 	}
 }
 
+/*
+ * The same value, of which the verifier no longer knows which it is: else it follows all that
+ * comes after the ring once for each reason to ask it, 635,000 instructions in place of 234,000
+ * (clang 14, Linux 6.18). unknown: something that it can't know.
+ */
+static __always_inline uint32_t blur(uint32_t value, uint32_t unknown)
+{
+	uint32_t same = unknown;
+
+	asm volatile("" : "+r"(same));
+	return value ^ unknown ^ same;
+}
+
 /* NULL: no backend of the service takes new connections. */
 static __always_inline const struct backend *
 pick_ring(struct packet *pkt, const struct service *service, enum reason why)
@@ -122,18 +137,49 @@ pick_ring(struct packet *pkt, const struct service *service, enum reason why)
 	if (!ring || slot >= RING_SLOTS || !ring->slot[slot]) /* the second for the verifier */
 		return NULL;
 	pkt->backend = ring->slot[slot] - 1;
-	pkt->picked = why;
+	pkt->picked = blur(why, pkt->backend);
 	return backend_at(pkt, pkt->backend);
+}
+
+/* What the cache remembers counts while that backend may be sent to. */
+static __always_inline const struct backend *pick_flow(struct packet *pkt,
+						       const struct service *service)
+{
+	struct client client = client_of(pkt);
+	uint32_t entry;
+
+	if (!asks_cache(pkt, service))
+		return NULL;
+	entry = find_flow(&client, service->flow_caches);
+	return entry ? member_at(pkt, entry - 1, REASON_flow) : NULL;
+}
+
+static __always_inline void note_pick(const struct packet *pkt, const struct service *service)
+{
+	struct client client = client_of(pkt);
+	enum note note = note_of(pkt, service);
+
+	if (note != NOTE_NOTHING)
+		note_flow(&client, service->flow_caches, note, pkt->backend + 1);
 }
 
 static __always_inline const struct backend *pick(struct packet *pkt, struct state *state,
 						  const struct cluster *cluster,
 						  const struct service *service)
 {
+	const struct backend *backend = NULL;
 	enum reason why;
-	const struct backend *backend = pick_named(pkt, state, cluster, service, &why);
 
-	return likely(backend) ? backend : pick_ring(pkt, service, why);
+	if (unlikely(service->flows))
+		backend = pick_flow(pkt, service);
+	if (unlikely(backend))
+		return backend;
+	backend = pick_named(pkt, state, cluster, service, &why);
+	if (unlikely(!backend))
+		backend = pick_ring(pkt, service, why);
+	if (unlikely(service->flows && backend))
+		note_pick(pkt, service);
+	return backend;
 }
 
 #endif

@@ -45,7 +45,8 @@ enum disposition {
 	       "ICMP error about a tunnel: too big, its route needs a smaller mtu") \
 	REASON(join_port, TO_BACKEND, "by a join port, or an ICMP error about one") \
 	REASON(ring_join_port_unroutable, TO_BACKEND, \
-	       "to a join port of an unroutable index, by the ring")
+	       "to a join port of an unroutable index, by the ring") \
+	REASON(flow, TO_BACKEND, "by the flow cache")
 
 #define REASON_ENUM(name, disposition, words) REASON_##name,
 enum reason { REASONS(REASON_ENUM) REASON_COUNT };

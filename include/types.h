@@ -44,6 +44,24 @@ struct address {
 
 enum joins { JOINS_TOKEN, JOINS_RING };
 
+enum flows { FLOWS_OFF, FLOWS_JOINS, FLOWS_ALL };
+
+/*
+ * A service with a flow cache has two maps: what was answered, and joins whose SYN is all that
+ * was seen, so that a flood of these leaves the first alone.
+ */
+enum flow_cache { FLOWS_SETTLED, FLOWS_FRESH, FLOW_CACHES };
+
+/* Ids of caches are given as those of rings are: FLOW_CACHES to a service of either bank. */
+#define MAX_FLOW_CACHES (BANKS * MAX_SERVICES * FLOW_CACHES)
+
+/* What caches go by: the client's half of the 5-tuple. The value is 1 + index, in 32 bits. */
+struct client {
+	struct address address;
+	__be16 port;
+	uint16_t pad[3];
+};
+
 struct service {
 	struct address address;
 	__be16 port;    /* 0: the line stands for the address, whatever the port */
@@ -52,9 +70,11 @@ struct service {
 	uint8_t joins;  /* enum joins */
 	uint8_t stamps; /* 1: all its backends run our server side */
 	struct flow_key flow_key;
-	uint16_t join_port; /* host order: that of index 0; 0: none. Packets ask the address's line
-			     */
-	uint8_t pad[22];
+	uint16_t join_port;   /* host order: that of index 0; 0: none. An address has it too */
+	uint16_t flow_caches; /* the first of its places in the map of flows */
+	uint32_t flow_entries;
+	uint8_t flows; /* enum flows */
+	uint8_t pad[15];
 };
 
 enum forward { FORWARD_L2, FORWARD_IPIP, FORWARD_GUE };

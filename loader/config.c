@@ -26,6 +26,11 @@ void config_free(struct config *config)
 	free(config);
 }
 
+void config_service_defaults(struct config_service *service)
+{
+	*service = (struct config_service){ .stamps = true, .flow_entries = FLOW_ENTRIES_DEFAULT };
+}
+
 struct config_service *config_find_service(struct config *config, const struct address *address,
 					   uint16_t port)
 {

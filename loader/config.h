@@ -15,6 +15,9 @@
 #define WEIGHT_DEFAULT 100
 #define WEIGHT_MAX 65534 /* maps hold 1 + weight in 16 bits */
 #define SECRET_FILE_MAX 252
+#define FLOW_ENTRIES_MIN 8192 /* an eighth of which is a fair LRU on many CPUs still */
+#define FLOW_ENTRIES_DEFAULT 65536
+#define FLOW_ENTRIES_MAX (1 << 24)
 
 struct config_secret {
 	bool present;
@@ -37,6 +40,8 @@ struct config_service {
 	uint16_t port; /* host order, 1 to 65535 */
 	enum joins joins;
 	bool stamps;
+	enum flows flows;
+	uint32_t flow_entries;
 	uint16_t join_port;            /* host order: that of index 0; 0: none */
 	uint16_t weight[MAX_BACKENDS]; /* by index: 1 + weight, or 0 where no member */
 };
@@ -77,6 +82,9 @@ enum status secret_read(const char *file, struct token_secret *secret);
 
 /* What must hold of any configuration, wherever it came from. Says what does not. */
 enum status config_validate(const struct config *config);
+
+/* What a service is of which nothing is said. */
+void config_service_defaults(struct config_service *service);
 
 /* The service at an address and port, or NULL. */
 struct config_service *config_find_service(struct config *config, const struct address *address,

@@ -248,12 +248,25 @@ static enum status read_stamps(struct document *document, const yaml_node_t *nod
 static enum status read_flows(struct document *document, const yaml_node_t *node, void *into)
 {
 	static const struct document_choice choices[] = {
-		{ "off", 0 }, { "joins", NOT_BUILT }, { "all", NOT_BUILT }, { 0 }
+		{ "off", FLOWS_OFF }, { "joins", FLOWS_JOINS }, { "all", FLOWS_ALL }, { 0 }
 	};
-	int value;
+	struct draft *draft = into;
+	int value = 0;
+	enum status status = document_word(document, node, "flows", choices, &value);
 
-	(void)into; /* off is what services do */
-	return document_word(document, node, "flows", choices, &value);
+	draft->service.flows = value;
+	return status;
+}
+
+static enum status read_flow_entries(struct document *document, const yaml_node_t *node, void *into)
+{
+	struct draft *draft = into;
+	uint64_t value = 0;
+	enum status status = document_number(document, node, "flow-entries", FLOW_ENTRIES_MIN,
+					     FLOW_ENTRIES_MAX, &value);
+
+	draft->service.flow_entries = value;
+	return status;
 }
 
 static enum status read_join_port(struct document *document, const yaml_node_t *node, void *into)
@@ -282,7 +295,7 @@ static const struct document_key service_keys[] = {
 	{ "stamps", read_stamps, false },
 	{ "flows", read_flows, false },
 	{ "backends", read_backends, false },
-	{ "flow-entries", NULL, false },
+	{ "flow-entries", read_flow_entries, false },
 	{ "join-port", read_join_port, false },
 	{ 0 },
 };
@@ -316,8 +329,10 @@ static enum status add_service(struct document *document, const yaml_node_t *nod
 
 enum status read_service(struct document *document, const yaml_node_t *node, void *into)
 {
-	struct draft draft = { .reader = into, .service = { .stamps = true } };
-	enum status status = document_mapping(document, node, "a service", service_keys, &draft);
+	struct draft draft = { .reader = into };
+	enum status status;
 
+	config_service_defaults(&draft.service);
+	status = document_mapping(document, node, "a service", service_keys, &draft);
 	return status ? status : document_list(document, draft.ports, "ports", add_service, &draft);
 }

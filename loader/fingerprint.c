@@ -59,10 +59,10 @@ static void add_secret(EVP_MD_CTX *hash, int epoch, const struct token_secret *s
 
 static void add_service(EVP_MD_CTX *hash, const struct config_service *service)
 {
-	add_line(hash, "service %s port %u joins %s stamps %s join-port %u\n",
+	add_line(hash, "service %s port %u joins %s stamps %s flows %d join-port %u\n",
 		 address_print(&service->address).text, service->port,
 		 service->joins == JOINS_TOKEN ? "token" : "ring", service->stamps ? "on" : "off",
-		 service->join_port);
+		 service->flows, service->join_port);
 	for (uint32_t index = 0; index < MAX_BACKENDS; index++)
 		if (service->weight[index])
 			add_line(hash, "member %u weight %u\n", index, service->weight[index] - 1u);

@@ -13,8 +13,8 @@
 #include "lb.skel.h"
 #include "pins.h"
 
-static const char *const pins[] = { "lb",      "lb_frags", "state",    "services", "backends",
-				    "secrets", "rings",    "counters", "devices" };
+static const char *const pins[] = { "lb",      "lb_frags", "state", "services", "backends",
+				    "secrets", "rings",    "flows", "counters", "devices" };
 
 #define PINS (sizeof(pins) / sizeof(pins[0]))
 

@@ -10,6 +10,7 @@
 #include "address.h"
 #include "neighbour.h"
 #include "overhead.h"
+#include "publish_flows.h"
 #include "publish_services.h"
 #include "tables_layout.h"
 
@@ -188,6 +189,7 @@ static void retire(struct tables *tables, uint32_t bank)
 		return;
 	explicit_bzero(secrets_of(tables, bank), TOKEN_EPOCHS * sizeof(struct secret));
 	rings_drop_unused(tables);
+	flows_drop_unused(tables);
 }
 
 enum status tables_publish(struct tables *tables, const struct config *config)
@@ -199,8 +201,11 @@ enum status tables_publish(struct tables *tables, const struct config *config)
 		status = fill_backends(tables, bank, config);
 	if (!status)
 		status = publish_services(tables, bank, config);
-	if (status)
+	if (status) {
+		rings_drop_unused(tables);
+		flows_drop_unused(tables);
 		return status;
+	}
 	fill_secrets(tables, bank, config);
 	fill_cluster(tables, bank, config);
 	flip(tables);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "address.h"
+#include "publish_flows.h"
 #include "publish_services.h"
 #include "ring.h"
 
@@ -144,16 +145,24 @@ static enum status give_ids(struct tables *tables, struct service *services, siz
 	return DONE;
 }
 
+/* Where to look for ids that the live bank does not use. */
+struct next {
+	uint32_t ring, flow_caches;
+};
+
 /* A service's line, or that of an address where the port is 0. */
 static enum status make_line(struct tables *tables, const struct config *config,
-			     const struct config_service *service, uint32_t *next_ring,
+			     const struct config_service *service, struct next *next,
 			     struct service *line)
 {
 	uint32_t ring = 0;
+	uint16_t flow_caches = 0;
 	enum status status = DONE;
 
 	if (service->port || service->join_port)
-		status = place_ring(tables, config, service, &ring, next_ring);
+		status = place_ring(tables, config, service, &ring, &next->ring);
+	if (!status)
+		status = flows_place(tables, service, &flow_caches, &next->flow_caches);
 	*line = (struct service){
 		.address = service->address,
 		.port = htons(service->port),
@@ -163,6 +172,9 @@ static enum status make_line(struct tables *tables, const struct config *config,
 		.flow_key = flow_key_of(config->ring_seed, service->address.halves,
 					htons(service->port)),
 		.join_port = service->join_port,
+		.flow_caches = flow_caches,
+		.flow_entries = service->flow_entries,
+		.flows = service->flows,
 	};
 	return status;
 }
@@ -194,7 +206,7 @@ static bool is_first_at_address(const struct config *config, size_t which)
 
 /* Appends a line for each address, for join ports and for packets whose port can't be seen. */
 static enum status add_address_lines(struct tables *tables, const struct config *config,
-				     uint32_t *next_ring, struct service *lines, size_t *count)
+				     struct next *next, struct service *lines, size_t *count)
 {
 	static struct config_service all;
 	enum status status = DONE;
@@ -203,7 +215,7 @@ static enum status add_address_lines(struct tables *tables, const struct config 
 		if (!is_first_at_address(config, i))
 			continue;
 		collect_address(config, &config->services[i].address, &all);
-		status = make_line(tables, config, &all, next_ring, &lines[*count]);
+		status = make_line(tables, config, &all, next, &lines[*count]);
 		lines[(*count)++].id = ADDRESS_LINE;
 	}
 	return status;
@@ -222,17 +234,17 @@ enum status publish_services(struct tables *tables, uint32_t bank, const struct 
 {
 	static struct service lines[2 * MAX_SERVICES];
 	size_t count = config->service_count;
-	uint32_t next_ring = 0;
+	struct next next = {};
 	enum status status = DONE;
 
 	for (size_t i = 0; !status && i < config->service_count; i++)
-		status = make_line(tables, config, &config->services[i], &next_ring, &lines[i]);
+		status = make_line(tables, config, &config->services[i], &next, &lines[i]);
 	if (!status)
 		status = give_ids(tables, lines, config->service_count);
 	for (size_t i = 0; !status && i < config->service_count; i++)
 		note_members(backends_of(tables, bank), config, &config->services[i], lines[i].id);
 	if (!status)
-		status = add_address_lines(tables, config, &next_ring, lines, &count);
+		status = add_address_lines(tables, config, &next, lines, &count);
 	if (!status)
 		tables_state(tables)->cluster[bank].service_seed =
 			place_lines(services_of(tables, bank), lines, count);

@@ -164,6 +164,7 @@ static struct json_object *report_members(const struct config_service *service)
 
 struct json_object *report_services(const struct edit *edit, const struct config_service *only)
 {
+	static const char *const flows[] = { "off", "joins", "all" };
 	struct json_object *object = json_object_new_object();
 	struct json_object *list = list_in(object, "services");
 
@@ -178,7 +179,9 @@ struct json_object *report_services(const struct edit *edit, const struct config
 		report_number(row, "port", service->port);
 		report_text(row, "joins", service->joins == JOINS_TOKEN ? "token" : "ring");
 		report_add(row, "stamps", json_object_new_boolean(service->stamps));
-		report_text(row, "flows", "off");
+		report_text(row, "flows", flows[service->flows]);
+		if (service->flows != FLOWS_OFF)
+			report_number(row, "flow-entries", service->flow_entries);
 		if (service->join_port)
 			report_number(row, "join-port", service->join_port);
 		report_add(row, "backends", report_members(service));

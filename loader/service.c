@@ -9,7 +9,7 @@
 
 static const char *const joins_names[] = { "token", "ring", NULL };
 static const char *const switch_names[] = { "off", "on", NULL };
-static const char *const flows_names[] = { "off", NULL };
+static const char *const flows_names[] = { "off", "joins", "all", NULL };
 
 /* The words ADDR port N that name a service. */
 struct name {
@@ -60,13 +60,28 @@ static enum status take_join_port(struct words *words, struct config_service *se
 	return status;
 }
 
+static enum status take_flow_entries(struct words *words, struct config_service *service)
+{
+	uint64_t entries = 0;
+	enum status status =
+		words_number(words, "flow-entries", FLOW_ENTRIES_MIN, FLOW_ENTRIES_MAX, &entries);
+
+	service->flow_entries = entries;
+	return status;
+}
+
 static enum status take_pair(struct words *words, struct config_service *service)
 {
 	unsigned int choice = 0;
 	enum status status;
 
-	if (words_take(words, "flows"))
-		return words_choice(words, "flows", flows_names, &choice);
+	if (words_take(words, "flows")) {
+		status = words_choice(words, "flows", flows_names, &choice);
+		service->flows = choice;
+		return status;
+	}
+	if (words_take(words, "flow-entries"))
+		return take_flow_entries(words, service);
 	if (words_take(words, "join-port"))
 		return take_join_port(words, service);
 	if (words_take(words, "stamps")) {
@@ -118,9 +133,9 @@ static enum status add(struct words *words)
 	if (status)
 		return edit_publish(&edit, status);
 	service = &edit.config->services[edit.config->service_count++];
+	config_service_defaults(service);
 	service->address = name.address;
 	service->port = name.port;
-	service->stamps = true;
 	while (!status && words->count)
 		status = take_pair(words, service);
 	return edit_publish(&edit, status);
@@ -274,9 +289,13 @@ static enum status member(struct words *words)
 	return words_dispatch(words, "mptcp-lb service backend", member_commands);
 }
 
+#define SETTINGS \
+	"ADDR port N [joins token|ring] [stamps on|off] [flows off|joins|all] [flow-entries N] " \
+	"[join-port BASE]"
+
 static const struct command commands[] = {
-	{ "add", "ADDR port N [joins token|ring] [stamps on|off] [join-port BASE]", add },
-	{ "set", "ADDR port N [joins token|ring] [stamps on|off] [join-port BASE]", set },
+	{ "add", SETTINGS, add },
+	{ "set", SETTINGS, set },
 	{ "del", "ADDR port N", del },
 	{ "show", "[ADDR port N]", show },
 	{ "backend", "{ add | set | del } ...", member },

@@ -23,6 +23,7 @@ static const struct {
 	[BACKENDS] = { "backends", sizeof(struct backend), BANKS *MAX_BACKENDS, true },
 	[SECRETS] = { "secrets", sizeof(struct secret), BANKS *TOKEN_EPOCHS, true },
 	[RINGS] = { "rings", sizeof(uint32_t), MAX_RINGS, false },
+	[FLOWS] = { "flows", sizeof(uint32_t), MAX_FLOW_CACHES, false },
 	[COUNTERS_MAP] = { "counters", sizeof(uint64_t), COUNTERS, false },
 	[DEVICES] = { "devices", sizeof(uint32_t), 256, false },
 };
@@ -232,6 +233,8 @@ static enum status read_services(struct tables *tables, uint32_t bank, struct co
 		service->joins = line->joins;
 		service->stamps = line->stamps;
 		service->join_port = line->join_port;
+		service->flows = line->flows;
+		service->flow_entries = line->flow_entries;
 		memcpy(service->weight, ring.weight, sizeof(service->weight));
 		config->service_count++;
 	}

@@ -5,7 +5,7 @@
 
 #include "tables.h"
 
-enum map { STATE, SERVICES, BACKENDS, SECRETS, RINGS, COUNTERS_MAP, DEVICES, MAPS };
+enum map { STATE, SERVICES, BACKENDS, SECRETS, RINGS, FLOWS, COUNTERS_MAP, DEVICES, MAPS };
 
 struct tables {
 	int directory; /* locked */

@@ -18,7 +18,7 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, uint32_t);
 	__type(value, struct bench_flow);
-} flows SEC(".maps");
+} bench_flows SEC(".maps");
 
 /*
  * Flows stand in the map in the order in which they come, so that the harness's own loads
@@ -33,7 +33,7 @@ static __always_inline const struct bench_flow *next_flow(void)
 		result.start_ns = bpf_ktime_get_ns();
 	if (packet == BENCH_PACKETS)
 		result.end_ns = bpf_ktime_get_ns();
-	return bpf_map_lookup_elem(&flows, &flow);
+	return bpf_map_lookup_elem(&bench_flows, &flow);
 }
 
 #define BALANCER_MAC_END 0xbb

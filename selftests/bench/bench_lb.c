@@ -323,7 +323,7 @@ int main(void)
 	if (bench_bpf__load(bench) || tables_open(fixture_pins, &tables))
 		fixture_die("can't load the benchmark");
 	flow_table = mmap(NULL, BENCH_FLOWS_MAX * sizeof(*flow_table), PROT_READ | PROT_WRITE,
-			  MAP_SHARED, bpf_map__fd(bench->maps.flows), 0);
+			  MAP_SHARED, bpf_map__fd(bench->maps.bench_flows), 0);
 	if (flow_table == MAP_FAILED)
 		fixture_die("can't map the flows");
 	publish(tables);

@@ -41,6 +41,7 @@ MAPS = {
         "backends": "the configuration",
         "secrets": "the configuration",
         "rings": "the configuration, spread over 65537 slots",
+        "flows": "the flow caches of services with `flows`, which are off: none",
         "devices": "which devices backends are behind",
         "counters": "packets, by service and reason",
 }

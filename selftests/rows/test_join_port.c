@@ -184,11 +184,11 @@ static void test_changes(struct config *config)
 	ok(kept && read->service_count == config->service_count,
 	   "the loaded configuration knows which services have a join port");
 	config_free(read);
-	for (int i = 0; i < 20; i++) {
-		config->services[1].weight[OFF_RING] = i % 2;
+	for (int i = 0; i < 5; i++) {
+		config->services[1].weight[OFF_RING] = (i + 1) % 2;
 		decision_publish(config);
 	}
-	decides(&rows[0].in, false, BY(join_port, OFF_RING), "after twenty changes it still goes");
+	decides(&rows[0].in, false, BY(join_port, OFF_RING), "after five changes it still goes");
 	for (size_t i = 0; i < config->service_count; i++)
 		config->services[i].join_port = 0;
 	decision_publish(config);

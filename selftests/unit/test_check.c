@@ -169,6 +169,7 @@ static const struct edit {
 	{ "the name of a secret's file", "1: secret.1", "1: secret.copy" },
 	{ "the epoch that is issued under", "epoch: 0", "epoch: 1" },
 	{ "a link-layer address", "02:00:00:00:00:01", "02:00:00:00:00:02" },
+	{ "the size of a flow cache", "stamps: off", "stamps: off, flow-entries: 10000" },
 	{ "strict-clock", "index-bits: 8", "strict-clock: on" },
 	{ "df-clear", "index-bits: 8", "df-clear: fragment" },
 }, other[] = {
@@ -181,6 +182,7 @@ static const struct edit {
 	{ "a service's port", "[80, 443]", "[80, 444]" },
 	{ "joins", "joins: ring", "joins: token" },
 	{ "stamps", "stamps: off", "stamps: on" },
+	{ "flows", "stamps: off", "stamps: off, flows: all" },
 	{ "a join port", "stamps: off", "stamps: off, join-port: 1000" },
 	{ "a weight", "weight: 50", "weight: 51" },
 	{ "a member's index", "index: 128", "index: 192" },

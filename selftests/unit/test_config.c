@@ -48,6 +48,16 @@ static const struct {
 	  "secret 0 0706050403020100 0f0e0d0c0b0a0908 DIR/secret.0\n"
 	  "backend 7 10.0.0.7 - 0\n"
 	  "service 192.0.2.1 443 joins 0 stamps 1 7*100\n" },
+	{ "flow caches of default and of given size, and entries for when there is one",
+	  "services:\n"
+	  "  - {address: 192.0.2.1, ports: [80, 443], joins: ring, flows: joins}\n"
+	  "  - {address: 192.0.2.2, ports: [80], joins: ring, flows: all, flow-entries: 8192}\n"
+	  "  - {address: 192.0.2.3, ports: [80], joins: ring, flow-entries: 16777216}\n",
+	  "index-bits 8 ring-seed 0 epoch 0 strict-clock off\n"
+	  "service 192.0.2.1 80 joins 1 stamps 1 flows 1 65536\n"
+	  "service 192.0.2.1 443 joins 1 stamps 1 flows 1 65536\n"
+	  "service 192.0.2.2 80 joins 1 stamps 1 flows 2 8192\n"
+	  "service 192.0.2.3 80 joins 1 stamps 1 flows 0 16777216\n" },
 	{ "the highest join port, none, and a service beside the join ports of another address",
 	  "services:\n"
 	  "  - {address: 192.0.2.1, ports: [443, 65279], joins: ring, join-port: 65280}\n"
@@ -252,7 +262,7 @@ static const struct refusal bad[] = {
 	  "t.yaml:1:12: a service must be a mapping of keys to values" },
 	{ "an unknown key of a service", SHORT_SERVICE "    port: 443\n",
 	  "t.yaml:4:5: unknown key 'port'; a service has address, ports, joins, stamps, flows, "
-	  "backends and join-port" },
+	  "backends, flow-entries and join-port" },
 	{ "a service without an address", "services:\n  - ports: [443]\n",
 	  "t.yaml:2:5: a service needs address" },
 	{ "a service without ports", "services:\n  - address: 192.0.2.1\n",
@@ -298,13 +308,12 @@ static const struct refusal bad[] = {
 	  "t.yaml:4:12: joins 'learn' is not built yet; use token or ring" },
 	{ "stamps true", SHORT_SERVICE "    stamps: true\n",
 	  "t.yaml:4:13: stamps must be on or off, not 'true'" },
-	{ "flows joins", SHORT_SERVICE "    flows: joins\n",
-	  "t.yaml:4:12: flows 'joins' is not built yet; use off" },
-	{ "flows all", SHORT_SERVICE "    flows: all\n",
-	  "t.yaml:4:12: flows 'all' is not built yet; use off" },
-	{ "flows on", SHORT_SERVICE "    flows: on\n", "t.yaml:4:12: flows must be off, not 'on'" },
-	{ "flow entries", SHORT_SERVICE "    flow-entries: 1000\n",
-	  "t.yaml:4:5: flow-entries is not built yet; leave it out" },
+	{ "flows on", SHORT_SERVICE "    flows: on\n",
+	  "t.yaml:4:12: flows must be off, joins or all, not 'on'" },
+	{ "too few flow entries", SHORT_SERVICE "    flow-entries: 8191\n",
+	  "t.yaml:4:19: flow-entries must be a number from 8192 to 16777216, not '8191'" },
+	{ "too many flow entries", SHORT_SERVICE "    flow-entries: 16777217\n",
+	  "t.yaml:4:19: flow-entries must be a number from 8192 to 16777216, not '16777217'" },
 	{ "a join port by name", SHORT_SERVICE "    join-port: high\n",
 	  "t.yaml:4:16: join-port must be a number from 0 to 65535, not 'high'" },
 	{ "a join port beyond 65535", SHORT_SERVICE "    join-port: 65536\n",
@@ -438,6 +447,8 @@ static void print_service(FILE *out, const struct config_service *service)
 {
 	fprintf(out, "service %s %u joins %d stamps %d", address_print(&service->address).text,
 		service->port, service->joins, service->stamps);
+	if (service->flows || service->flow_entries != FLOW_ENTRIES_DEFAULT)
+		fprintf(out, " flows %d %u", service->flows, service->flow_entries);
 	if (service->join_port)
 		fprintf(out, " join-port %u", service->join_port);
 	for (uint32_t index = 0; index < MAX_BACKENDS; index++)
