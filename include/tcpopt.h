@@ -43,7 +43,8 @@ tcpopt_note_mptcp(const uint8_t *option, uint8_t length, struct tcpopt_walk *wal
 	if (subtype == MPTCPOPT_MP_CAPABLE) {
 		walk->capable = walk->at;
 		walk->capable_length = length;
-	} else if (subtype == MPTCPOPT_MP_JOIN && length == TCPOLEN_MPTCP_MPJ_SYN) {
+	} else if (subtype == MPTCPOPT_MP_JOIN &&
+		   (length == TCPOLEN_MPTCP_MPJ_SYN || length == TCPOLEN_MPTCP_MPJ_SYN_64)) {
 		walk->join = walk->at;
 	}
 }

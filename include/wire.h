@@ -33,6 +33,12 @@
 #define TCPOLEN_MPTCP_MPC_SYNACK 12
 #define TCPOLEN_MPTCP_MPJ_SYN 12
 
+/*
+ * The same with a token of 64 bits (draft-paasch-mptcp-application-authentication-00), of which
+ * the first 32 are as in token.h.
+ */
+#define TCPOLEN_MPTCP_MPJ_SYN_64 16
+
 #define MPTCP_KEY_OFFSET 4   /* in an MP_CAPABLE SYN/ACK */
 #define MPTCP_TOKEN_OFFSET 4 /* in an MP_JOIN SYN */
 
