@@ -71,19 +71,24 @@ static __always_inline uint32_t settle_flow(void *settled, void *fresh, const st
 }
 
 /*
- * 1 + the index that the cache remembers, or 0. Neither this nor the next takes the packet's
- * struct: in a call's reach it would live in memory, for packets of other services too.
+ * Global, so that the verifier looks at them once. They don't take the packet's struct: in a
+ * call's reach it would live in memory, for packets of other services too. Linux 6.1 takes as a
+ * key only what stands on the stack of the caller of the helper.
+ *
+ * 1 + the index that the cache remembers, or 0.
  */
 __noinline uint32_t find_flow(const struct client *client, uint32_t caches)
 {
 	void *settled = flow_cache(caches, FLOWS_SETTLED);
 	void *fresh = flow_cache(caches, FLOWS_FRESH);
+	struct client key;
 	uint32_t *entry;
 
 	if (!client || !settled || !fresh)
 		return 0;
-	entry = bpf_map_lookup_elem(settled, client);
-	return entry ? *entry : settle_flow(settled, fresh, client);
+	key = *client;
+	entry = bpf_map_lookup_elem(settled, &key);
+	return entry ? *entry : settle_flow(settled, fresh, &key);
 }
 
 __noinline int note_flow(const struct client *client, uint32_t caches, uint32_t note,
@@ -91,18 +96,20 @@ __noinline int note_flow(const struct client *client, uint32_t caches, uint32_t 
 {
 	void *settled = flow_cache(caches, FLOWS_SETTLED);
 	void *fresh = flow_cache(caches, FLOWS_FRESH);
+	struct client key;
 
 	if (!client || !settled || !fresh)
 		return 0;
+	key = *client;
 	if (note == NOTE_DECISION) {
-		bpf_map_update_elem(settled, client, &entry, BPF_ANY);
+		bpf_map_update_elem(settled, &key, &entry, BPF_ANY);
 		return 0;
 	}
-	bpf_map_delete_elem(settled, client);
+	bpf_map_delete_elem(settled, &key);
 	if (note == NOTE_JOIN)
-		bpf_map_update_elem(fresh, client, &entry, BPF_ANY);
+		bpf_map_update_elem(fresh, &key, &entry, BPF_ANY);
 	else
-		bpf_map_delete_elem(fresh, client);
+		bpf_map_delete_elem(fresh, &key);
 	return 0;
 }
 

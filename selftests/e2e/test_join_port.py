@@ -4,12 +4,12 @@
 
 import sys
 
-from cluster import INDICES, JOIN_FAILURES, Cluster
-from counters import subflows
+import second_subflows
+from cluster import INDICES, Cluster
+from second_subflows import CONNECTIONS
 from tap import exit_on_signals, run_tests
-from topology import CLIENT, SERVERS, SERVICES, Failure, Topology, wait_until
+from topology import CLIENT, SERVERS, SERVICES, Topology
 
-CONNECTIONS = 20
 BASE = 20000
 
 
@@ -19,8 +19,7 @@ class StockCluster(Cluster):
 
     def start_server_sides(self, names=SERVERS, keys=0):
         for name in names:
-            space = self.net[name]
-            space.sysctl("net.mptcp.allow_join_initial_addr_port=0")
+            self.net[name].sysctl("net.mptcp.allow_join_initial_addr_port=0")
 
     def announce(self, family):
         """An IPv6 address with a port takes 30 bytes: beside timestamps Linux can't send it."""
@@ -34,94 +33,22 @@ class StockCluster(Cluster):
 def use_second_path(net):
     """The client joins from its second address, to whatever address a server announces."""
     client = net["client"]
-    for first, second in CLIENT.values():
-        for row in client.run("ip", "mptcp", "endpoint", "show").splitlines():
-            address, _, number = row.split()[:3]
-            if address in (first, second):
-                client.ip(f"mptcp endpoint delete id {number}")
+    client.ip("mptcp endpoint flush")
+    for _, second in CLIENT.values():
         client.ip(f"mptcp endpoint add {second} dev c1 subflow fullmesh")
 
 
-class Trial:
-    """The whole of it for one family of addresses, in the order of the methods."""
-
-    def __init__(self, cluster, family):
-        self.cluster = cluster
-        self.client = cluster.client
-        self.family = family
-        self.why = self.failures = None
-
+class Trial(second_subflows.Trial):
     def open(self):
-        self.cluster.lb(f"apply {self.cluster.config}")
         self.cluster.announce(self.family)
-        self.why = self.cluster.reasons()
-        self.failures = self.count_failures()
-        opened = self.client.open(CONNECTIONS, self.family)
-        self.cluster.wait_for_joins(CONNECTIONS)
-        used = {connection["server"] for connection in opened}
-        if used != {"s1", "s2", "s3"}:
-            raise Failure(f"only {used} were used")
+        super().open()
 
-    def count_failures(self):
-        now = self.cluster.server_counters()
-        return [now[name] for name in JOIN_FAILURES]
-
-    def joins_with_their_connections(self):
-        for connection in self.cluster.connections():
-            (first, server), (second, other) = connection
-            wanted = SERVICES[self.family], BASE + INDICES[server]
-            if server != other or second.there != wanted or first.joined:
-                raise Failure(f"{connection}: the join should be on {wanted}")
-        if self.count_failures() != self.failures:
-            raise Failure("a server refused a join")
+    def wanted_port(self, server):
+        return BASE + INDICES[server]
 
     def went_by_port(self):
-        now = self.cluster.reasons()
-        more = {name: now[name] - self.why[name] for name in now}
-        if more["join_port"] < 2 * CONNECTIONS or more["ring_new"] < CONNECTIONS:
-            raise Failure(f"the balancer counted {more}")
-        for name in ("token", "stamp", "ring_join", "ring_join_port_unroutable"):
-            if more[name]:
-                raise Failure(f"{more[name]} packets went by {name}")
-
-    def joined(self, space, here):
-        """By the client's address and port: bytes that went to the server on join ports."""
-        return {subflow.here if here else subflow.there: subflow.sent if here else subflow.received
-                for subflow in subflows(space) if subflow.joined}
-
-    def move(self):
-        """The first subflows, which no stamp holds, are reset; the others carry all data on."""
-        before = self.joined(self.cluster.net["client"], here=True)
-        self.cluster.move_slots(self.family)
-        self.client.progress()
-        wait_until("data on every second subflow", lambda: all(
-            sent > before[end] + 1000
-            for end, sent in self.joined(self.cluster.net["client"], here=True).items()))
-        self.client.progress()
-
-    def first_subflows_are_gone(self):
-        def left():
-            return [s for s in subflows(self.cluster.net["client"]) if not s.joined]
-
-        wait_until("the end of the first subflows", lambda: not left())
-        here = subflows(self.cluster.net["client"])
-        if len(here) != CONNECTIONS:
-            raise Failure(f"{len(here)} subflows are left")
-
-    def bytes_agree(self):
-        def agree():
-            sent = self.joined(self.cluster.net["client"], here=True)
-            received = {}
-            for name in SERVERS:
-                received.update(self.joined(self.cluster.net[name], here=False))
-            return len(sent) == CONNECTIONS and sent == received
-
-        self.client.hold()
-        wait_until("as many bytes at the servers as the client sent", agree)
-        self.client.flow()
-
-    def finish(self):
-        self.client.finish()
+        self.went_by(("ring_new", "join_port"),
+                     ("token", "stamp", "ring_join", "ring_join_port_unroutable"))
 
     def steps(self):
         return [(f"IPv{self.family}: {name}", step) for name, step in (
