@@ -69,7 +69,7 @@ run-tests: check $(ROWS) build/pass.bpf.o build/move-slots
 	$(Q)$(PROVE) $(UNITS) $(ROWS) $(E2E)
 
 run-bench: $(patsubst selftests/bench/%.c,build/bench/%,$(wildcard selftests/bench/bench_*.c))
-	$(Q)for bench in $^; do $$bench || exit; done
+	$(Q)rm -f build/bench.json; for bench in $^; do $$bench || exit; done
 
 # Debian's own 6.1 kernel in qemu, on this machine's files, by software emulation: about 10 minutes.
 test-6.1: packages

@@ -115,7 +115,7 @@ static bool is_of_goal(const struct keysearch_goal *goal, const struct server_ke
 {
 	uint32_t token = key->token;
 
-	return key->key && token && token == keysearch_token(key->key, goal->version) &&
+	return key->key && token && token == keyhash_token(key->key, goal->version) &&
 	       token_epoch(token) == goal->epoch &&
 	       token_index(token_open(&goal->secret, token), goal->index_bits) == goal->index;
 }

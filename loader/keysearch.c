@@ -2,7 +2,6 @@
 /* Draws random keys, hashes them, and keeps those whose token opens to the index. */
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -11,27 +10,7 @@
 
 #define KEYS_DRAWN 1024 /* at once: 8 KiB of AES-CTR, which then costs 2 % of a hash */
 
-/* One block of either hash: the key, the end mark, and the key's length in bits, big-endian. */
-struct key_block {
-	uint64_t key;
-	uint8_t end_mark;
-	uint8_t zeros[54];
-	uint8_t bits;
-};
-
-_Static_assert(sizeof(struct key_block) == SHA256_CBLOCK, "SHA-256 hashes whole blocks");
-_Static_assert(sizeof(struct key_block) == SHA_CBLOCK, "SHA-1 hashes whole blocks");
-
-#define KEY_BLOCK_EMPTY \
-	{ \
-		.end_mark = 0x80, .bits = 8 * sizeof(uint64_t) \
-	}
-
-/* FIPS 180-4, sections 5.3.1 and 5.3.3. */
-static const SHA_LONG sha1_start[5] = { 0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476,
-					0xc3d2e1f0 };
-static const SHA_LONG sha256_start[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-					  0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 };
+_Static_assert(KEYS_DRAWN % KEYHASH_LANES == 0, "all keys drawn are hashed side by side");
 
 struct keysearch {
 	struct keysearch_goal goal;
@@ -39,43 +18,9 @@ struct keysearch {
 	uint64_t hashes;
 	uint32_t unused; /* the last so many of drawn[] */
 	uint64_t drawn[KEYS_DRAWN];
-	struct key_block block;
+	uint32_t tokens[KEYHASH_LANES]; /* of the keys with the same place modulo KEYHASH_LANES */
 	struct token_rounds rounds;
 };
-
-static uint32_t token_sha256(const struct key_block *block)
-{
-	SHA256_CTX state;
-
-	memcpy(state.h, sha256_start, sizeof(sha256_start));
-	SHA256_Transform(&state, (const uint8_t *)block);
-	return state.h[0];
-}
-
-static uint32_t token_sha1(const struct key_block *block)
-{
-	SHA_CTX state = { .h0 = sha1_start[0],
-			  .h1 = sha1_start[1],
-			  .h2 = sha1_start[2],
-			  .h3 = sha1_start[3],
-			  .h4 = sha1_start[4] };
-
-	SHA1_Transform(&state, (const uint8_t *)block);
-	return state.h0;
-}
-
-static inline uint32_t block_token(const struct key_block *block, enum mptcp_version version)
-{
-	return version == MPTCP_V1 ? token_sha256(block) : token_sha1(block);
-}
-
-uint32_t keysearch_token(uint64_t key, enum mptcp_version version)
-{
-	struct key_block block = KEY_BLOCK_EMPTY;
-
-	block.key = key;
-	return block_token(&block, version);
-}
 
 /* AES-256-CTR under a key of the kernel's: every 8 bytes of it are as good as getrandom(). */
 static EVP_CIPHER_CTX *stream_open(void)
@@ -99,7 +44,6 @@ struct keysearch *keysearch_open(const struct keysearch_goal *goal)
 	if (!search)
 		return NULL;
 	search->goal = *goal;
-	search->block = (struct key_block)KEY_BLOCK_EMPTY;
 	search->stream = stream_open();
 	if (!search->stream) {
 		keysearch_close(search);
@@ -143,18 +87,31 @@ static inline bool is_good(const struct keysearch *search, uint64_t key, uint32_
 	return key && token;
 }
 
+/* Takes one more key of those drawn, and its token. */
+static inline struct server_key next_key(struct keysearch *search)
+{
+	uint32_t at;
+
+	if (!search->unused)
+		draw(search);
+	at = --search->unused;
+	if (at % KEYHASH_LANES == KEYHASH_LANES - 1)
+		keyhash_tokens(&search->drawn[at + 1 - KEYHASH_LANES], search->tokens,
+			       search->goal.version);
+	return (struct server_key){
+		.key = search->drawn[at],
+		.token = search->tokens[at % KEYHASH_LANES],
+	};
+}
+
 bool keysearch_next(struct keysearch *search, uint64_t tries, struct server_key *found)
 {
 	for (; tries; tries--) {
-		uint32_t token;
+		struct server_key key = next_key(search);
 
-		if (!search->unused)
-			draw(search);
-		search->block.key = search->drawn[--search->unused];
 		search->hashes++;
-		token = block_token(&search->block, search->goal.version);
-		if (is_good(search, search->block.key, token)) {
-			*found = (struct server_key){ .key = search->block.key, .token = token };
+		if (is_good(search, key.key, key.token)) {
+			*found = key;
 			return true;
 		}
 	}

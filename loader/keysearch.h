@@ -7,9 +7,7 @@
 
 #include "../include/server.h"
 #include "../include/token.h"
-
-/* Versions of MPTCP differ in the hash that makes a token: SHA-1 (RFC 6824), SHA-256 (RFC 8684). */
-enum mptcp_version { MPTCP_V0, MPTCP_V1 };
+#include "keyhash.h"
 
 /* What a key is searched for: its token, opened under the epoch's secret, names the index. */
 struct keysearch_goal {
@@ -34,8 +32,5 @@ bool keysearch_next(struct keysearch *search, uint64_t tries, struct server_key 
 
 /* How many keys were hashed so far. */
 uint64_t keysearch_hashes(const struct keysearch *search);
-
-/* The token, in host order, of a key given in wire order. */
-uint32_t keysearch_token(uint64_t key, enum mptcp_version version);
 
 #endif

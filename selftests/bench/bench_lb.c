@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * `make bench`: nanoseconds a packet of the balancer, of floors, and of a minimal hashing
- * balancer, interleaved in one process. Prints a table, writes build/bench.json.
+ * balancer, interleaved in one process. Prints a table, adds to build/bench.json.
  */
 #define _GNU_SOURCE
 #include <bpf/libbpf.h>
-#include <json-c/json.h>
 #include <sched.h>
 #include <sys/mman.h>
 
@@ -15,6 +14,7 @@
 #include "bench.skel.h"
 #include "fixture.h"
 #include "packet.h"
+#include "results.h"
 
 struct options options;
 
@@ -230,7 +230,7 @@ static void print_table(double encap_ns)
 
 static void write_json(double encap_ns)
 {
-	struct json_object *list = json_object_new_array();
+	struct json_object *list = results_open();
 
 	for (size_t i = 0; i < SUBJECTS; i++) {
 		const struct subject *s = &subjects[i];
@@ -248,9 +248,8 @@ static void write_json(double encap_ns)
 				       json_object_new_double(s->net_ns / encap_ns));
 		json_object_array_add(list, row);
 	}
-	if (json_object_to_file_ext("build/bench.json", list, JSON_C_TO_STRING_PRETTY))
-		fixture_die("can't write build/bench.json");
-	json_object_put(list);
+	if (!results_close(list))
+		fixture_die("can't write " BENCH_RESULTS);
 }
 
 static void add_service(struct config *config, bool v6)

@@ -114,7 +114,7 @@ static uint32_t pop_all(struct server_key *keys)
 
 static bool is_right(const struct server_key *key)
 {
-	return keysearch_token(key->key, MPTCP_V1) == key->token &&
+	return keyhash_token(key->key, MPTCP_V1) == key->token &&
 	       token_epoch(key->token) == goal.epoch &&
 	       token_index(token_open(&goal.secret, key->token), goal.index_bits) == goal.index;
 }

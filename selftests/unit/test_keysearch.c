@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "../../loader/keysearch.h"
 #include "../../loader/say.h"
@@ -43,10 +44,10 @@ static void test_vectors(void)
 		uint64_t key;
 
 		memcpy(&key, v->key, sizeof(key));
-		ok(keysearch_token(key, MPTCP_V1) == v->v1, "a key of %s has the v1 token %08x",
+		ok(keyhash_token(key, MPTCP_V1) == v->v1, "a key of %s has the v1 token %08x",
 		   v->origin, v->v1);
 		if (v->v0)
-			ok(keysearch_token(key, MPTCP_V0) == v->v0,
+			ok(keyhash_token(key, MPTCP_V0) == v->v0,
 			   "a key of %s has the v0 token %08x", v->origin, v->v0);
 	}
 }
@@ -58,6 +59,23 @@ static uint32_t token_by_evp(uint64_t key, enum mptcp_version version)
 
 	EVP_Digest(&key, sizeof(key), digest, NULL, version ? EVP_sha256() : EVP_sha1(), NULL);
 	return (uint32_t)digest[0] << 24 | digest[1] << 16 | digest[2] << 8 | digest[3];
+}
+
+static void test_lanes(enum mptcp_version version)
+{
+	uint64_t keys[KEYHASH_LANES];
+	uint32_t tokens[KEYHASH_LANES], wrong = 0;
+
+	for (int turn = 0; turn < MANY; turn++) {
+		if (getrandom(keys, sizeof(keys), 0) != sizeof(keys))
+			abort();
+		keyhash_tokens(keys, tokens, version);
+		for (int i = 0; i < KEYHASH_LANES; i++)
+			wrong += tokens[i] != token_by_evp(keys[i], version) ||
+				 tokens[i] != keyhash_token(keys[i], version);
+	}
+	ok(!wrong, "tokens of %d random keys, %d at a time by %s, are those by EVP, v%d",
+	   MANY * KEYHASH_LANES, KEYHASH_LANES, keyhash_engine(version), version);
 }
 
 static int by_key(const void *a, const void *b)
@@ -207,6 +225,8 @@ static void test_kernel_buckets(void)
 int main(void)
 {
 	test_vectors();
+	test_lanes(MPTCP_V0);
+	test_lanes(MPTCP_V1);
 	test_goals();
 	test_streams();
 	test_tries();
