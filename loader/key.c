@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* `key generate`: prints MPTCP keys whose tokens name an index. */
 #include <openssl/crypto.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd.h"
 #include "config_source.h"
-#include "keysearch.h"
-
-#define THREADS_MAX 256
-#define TRIES_AT_ONCE 65536 /* a few milliseconds until a thread hears that it shall stop */
+#include "keyhunt.h"
+#include "progress.h"
 
 struct request {
 	struct keysearch_goal goal;
@@ -22,13 +20,11 @@ struct request {
 	uint64_t threads;
 };
 
-/* What the threads of one run share. */
 struct run {
 	const struct request *request;
-	pthread_mutex_t lock; /* for all below, and for stdout */
 	uint64_t found;
 	uint8_t *nonces; /* one bit for each nonce that a key was found for */
-	bool short_of_resources;
+	struct progress progress;
 };
 
 static atomic_bool stop;
@@ -68,48 +64,20 @@ static bool nonce_is_new(struct run *run, uint32_t token)
 	return true;
 }
 
-static void take_key(struct run *run, const struct server_key *key)
+/* Whether the search is to go on. */
+static bool take_key(const struct server_key *key, void *context)
 {
-	pthread_mutex_lock(&run->lock);
-	if (!stop && nonce_is_new(run, key->token)) {
+	struct run *run = context;
+
+	if (stop)
+		return false;
+	if (key && nonce_is_new(run, key->token)) {
+		progress_make_way(&run->progress);
 		print_key(run, key);
-		if (++run->found == run->request->count || ferror(stdout))
-			stop = true;
+		run->found++;
 	}
-	pthread_mutex_unlock(&run->lock);
-}
-
-static void *search_keys(void *argument)
-{
-	struct run *run = argument;
-	struct keysearch *search = keysearch_open(&run->request->goal);
-	struct server_key key;
-
-	if (!search) {
-		pthread_mutex_lock(&run->lock);
-		run->short_of_resources = stop = true;
-		pthread_mutex_unlock(&run->lock);
-		return NULL;
-	}
-	while (!stop)
-		if (keysearch_next(search, TRIES_AT_ONCE, &key))
-			take_key(run, &key);
-	keysearch_close(search);
-	return NULL;
-}
-
-static void run_threads(struct run *run)
-{
-	pthread_t threads[THREADS_MAX];
-	uint64_t started = 0;
-
-	while (started < run->request->threads &&
-	       !pthread_create(&threads[started], NULL, search_keys, run))
-		started++;
-	if (started < run->request->threads)
-		run->short_of_resources = stop = true;
-	while (started > 0)
-		pthread_join(threads[--started], NULL);
+	progress_say(&run->progress, run->found);
+	return run->found < run->request->count && !ferror(stdout);
 }
 
 /* Ctrl-C ends the search, not the line that is being written. */
@@ -125,8 +93,6 @@ static enum status how_it_ended(const struct run *run)
 {
 	if (fflush(stdout) || ferror(stdout))
 		return fail(FAILED, "the keys cannot be written to standard output");
-	if (run->short_of_resources)
-		return fail(FAILED, "there is no memory, randomness or thread left to search with");
 	if (run->found < run->request->count)
 		return fail(FAILED, "interrupted: %llu of %llu keys were found",
 			    (unsigned long long)run->found,
@@ -134,26 +100,39 @@ static enum status how_it_ended(const struct run *run)
 	return DONE;
 }
 
+static enum status print_keys(struct keyhunt *hunt, struct run *run)
+{
+	int error;
+
+	if (options.json)
+		printf("{ \"version\": 1, \"mptcp-version\": %d, \"keys\": [",
+		       run->request->goal.version);
+	run->progress = progress_begin(run->request->count);
+	error = keyhunt_run(hunt, take_key, run);
+	progress_end(&run->progress);
+	if (options.json)
+		puts(" ] }");
+	if (error)
+		return fail(FAILED, "a thread to search with can't be started: %s",
+			    strerror(-error));
+	return how_it_ended(run);
+}
+
 static enum status generate_keys(const struct request *request)
 {
 	uint32_t nonce_bits = TOKEN_BODY_BITS - request->goal.index_bits;
-	struct run run = {
-		.request = request,
-		.lock = PTHREAD_MUTEX_INITIALIZER,
-		.nonces = calloc(1 << nonce_bits >> 3, 1),
-	};
+	struct keyhunt *hunt = keyhunt_open(&request->goal, request->threads);
+	struct run run = { .request = request, .nonces = calloc(1 << nonce_bits >> 3, 1) };
+	enum status status;
 
-	if (!run.nonces)
-		return fail(FAILED, "there is no memory to search keys in");
 	stop_on_signals();
-	if (options.json)
-		printf("{ \"version\": 1, \"mptcp-version\": %d, \"keys\": [",
-		       request->goal.version);
-	run_threads(&run);
-	if (options.json)
-		puts(" ] }");
+	if (hunt && run.nonces)
+		status = print_keys(hunt, &run);
+	else
+		status = fail(FAILED, "there is no memory or no randomness to search keys with");
 	free(run.nonces);
-	return how_it_ended(&run);
+	keyhunt_close(hunt);
+	return status;
 }
 
 /* As for `wg genkey`: a key that anyone can read is none. */
@@ -197,7 +176,7 @@ static enum status take_option_word(struct words *words, struct request *request
 	if (words_take(words, "count"))
 		return words_number(words, "count", 1, UINT32_MAX, &request->count);
 	if (words_take(words, "threads"))
-		return words_number(words, "threads", 1, THREADS_MAX, &request->threads);
+		return words_number(words, "threads", 1, KEYHUNT_THREADS_MAX, &request->threads);
 	if (!words_take(words, "version"))
 		return words_end(words);
 	status = words_number(words, "version", MPTCP_V0, MPTCP_V1, &version);
