@@ -6,8 +6,8 @@
 #include "server_options.bpf.h"
 
 /* Queued keys are good for one use, so one that cannot be noted as handed out is lost. */
-static __always_inline enum server_counter take_key(struct server_state *state,
-						    struct server_key *key)
+static __always_inline enum server_counter pop_key(struct server_state *state,
+						   struct server_key *key)
 {
 	uint64_t now = bpf_ktime_get_ns();
 
@@ -17,6 +17,36 @@ static __always_inline enum server_counter take_key(struct server_state *state,
 	if (bpf_map_update_elem(&handed_out, &key->token, &now, BPF_ANY))
 		return SERVER_handed_out_full;
 	return SERVER_key_replaced;
+}
+
+/*
+ * The reserve is for networks that connections were made from, which nobody can forge, each
+ * to its share. Two CPUs may grant one share at once: it is no exact measure.
+ */
+static __always_inline enum server_counter take_share(const struct segment *segment)
+{
+	struct address network = segment->connection.remote;
+	uint64_t now = bpf_ktime_get_ns(), *whole_at, from;
+
+	server_client_network(&network);
+	whole_at = bpf_map_lookup_elem(&clients, &network);
+	if (!whole_at)
+		return SERVER_reserved;
+	from = *whole_at > now ? *whole_at : now;
+	if (from - now > (SHARE_KEYS - 1) * SHARE_INTERVAL_NS)
+		return SERVER_share_used;
+	*whole_at = from + SHARE_INTERVAL_NS;
+	return SERVER_key_replaced;
+}
+
+static __always_inline enum server_counter
+take_key(struct server_state *state, const struct segment *segment, struct server_key *key)
+{
+	enum server_counter share = SERVER_key_replaced;
+
+	if (state->keys_queued <= (int32_t)state->keys_reserve && state->keys_reserve)
+		share = take_share(segment);
+	return share == SERVER_key_replaced ? pop_key(state, key) : share;
 }
 
 /*
@@ -30,7 +60,7 @@ static __always_inline void replace_key(struct __sk_buff *skb, const struct segm
 	struct server_key key;
 
 	if (!skb->sk)
-		outcome = take_key(state, &key);
+		outcome = take_key(state, segment, &key);
 	if (outcome == SERVER_key_replaced) {
 		uint32_t offset = option + MPTCP_KEY_OFFSET;
 

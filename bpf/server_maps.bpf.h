@@ -51,6 +51,14 @@ struct {
 } handed_out SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, SERVER_CLIENTS_MAX);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+	__type(key, struct address);
+	__type(value, uint64_t);
+} clients SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, SERVER_COUNTER_COUNT);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);

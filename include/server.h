@@ -5,10 +5,11 @@
 
 #include "types.h"
 
-#define SERVER_ABI 0x6d6c7302 /* "mls", 2 */
-#define SERVER_KEYS_MAX 65536
+#define SERVER_ABI 0x6d6c7303          /* "mls", 3 */
+#define SERVER_KEYS_MAX (65536 + 1024) /* 64 Ki, and what a count may be off by */
 #define SERVER_CONNECTIONS_MAX 262144
 #define SERVER_HANDED_OUT_MAX 1048576
+#define SERVER_CLIENTS_MAX 65536
 #define SERVER_DEVICES_MAX 16
 
 /* Map `services`, a hash: an address and port of this host that clients connect to; value 1. */
@@ -36,7 +37,7 @@ enum treatment {
 struct server_key {
 	uint64_t key;   /* the 8 bytes in wire order */
 	uint32_t token; /* host order; derived from the key */
-	uint32_t pad;
+	uint32_t run;   /* which `server run` queued it */
 };
 
 /*
@@ -45,6 +46,28 @@ struct server_key {
  * whoever walks the map deletes what is older.
  */
 #define COOKIE_LIFETIME_S 128
+
+/*
+ * Map `clients`, an LRU hash: networks that MPTCP connections came from lately, an address
+ * with its host bits zero, to when its share of the reserve will be whole again
+ * (CLOCK_MONOTONIC, ns). A key costs SHARE_INTERVAL_NS of it, and a whole share is good for
+ * SHARE_KEYS at once.
+ */
+#define CLIENT_V4_BITS 24
+#define CLIENT_V6_BITS 56
+#define SHARE_KEYS 32
+#define SHARE_INTERVAL_NS 125000000ull /* 8 keys a second */
+
+/* The network of a client's address, as in the map. */
+static inline __attribute__((always_inline)) void server_client_network(struct address *address)
+{
+	if (!address->halves[0] && address->words[2] == 0xffff0000) { /* ::ffff:0:0/96 */
+		address->halves[1] &= ~0ull >> (32 - CLIENT_V4_BITS);
+	} else {
+		address->halves[0] &= ~0ull >> (64 - CLIENT_V6_BITS);
+		address->halves[1] = 0;
+	}
+}
 
 /* Map `counters`, per CPU, by enum server_counter. Append only. */
 #define SERVER_COUNTERS(COUNTER) \
@@ -63,7 +86,11 @@ struct server_key {
 	COUNTER(tunnel_congested, "packets dropped: congestion was met on the way, and the inner " \
 				  "packet can't say so") \
 	COUNTER(tunnel_refused, "packets dropped: the kernel could not take outer headers off") \
-	COUNTER(mss_lowered, "SYN/ACKs whose MSS was lowered by what a tunnel adds")
+	COUNTER(mss_lowered, "SYN/ACKs whose MSS was lowered by what a tunnel adds") \
+	COUNTER(reserved, "MP_CAPABLE SYN/ACKs that kept the kernel's key: few are left, and the " \
+			  "client's network is new") \
+	COUNTER(share_used, "MP_CAPABLE SYN/ACKs that kept the kernel's key: few are left, and " \
+			    "the client's network has had its share")
 
 #define SERVER_COUNTER_ENUM(name, words) SERVER_##name,
 enum server_counter { SERVER_COUNTERS(SERVER_COUNTER_ENUM) SERVER_COUNTER_COUNT };
@@ -83,6 +110,8 @@ struct server_state {
 	uint32_t recording;  /* 1: a segment notes its connection with today's treatment */
 	uint32_t replacing;  /* 1: keys are replaced */
 	int32_t keys_queued; /* pushed less popped; for a moment it may be off by a few */
+	uint32_t keys_room;  /* how many a full queue holds; 0: `server run` never ran */
+	uint32_t keys_reserve;      /* the last so many are shared out; 0: it was not full yet */
 	uint32_t syncookies_before; /* the sysctls as attach found them */
 	uint32_t timestamps_before;
 	uint32_t forward;  /* enum forward: how balancers send here, by the configuration */

@@ -18,7 +18,7 @@
 #define PATH_BYTES 4096
 #define BATCH 4096 /* no bucket of a hash holds so many, so a batch always gets on */
 
-enum map { STATE, SERVICES, CONNECTIONS, KEYS, HANDED_OUT, COUNTERS_MAP, MAPS };
+enum map { STATE, SERVICES, CONNECTIONS, KEYS, HANDED_OUT, CLIENTS, COUNTERS_MAP, MAPS };
 
 static const struct {
 	const char *name;
@@ -29,6 +29,7 @@ static const struct {
 	[CONNECTIONS] = { "connections", sizeof(uint32_t) },
 	[KEYS] = { "keys", sizeof(struct server_key) },
 	[HANDED_OUT] = { "handed_out", sizeof(uint64_t) },
+	[CLIENTS] = { "clients", sizeof(uint64_t) },
 	[COUNTERS_MAP] = { "counters", sizeof(uint64_t) },
 };
 
@@ -227,6 +228,25 @@ uint32_t server_maps_keys_queued(struct server_maps *maps)
 	int32_t queued = __atomic_load_n(&maps->state->keys_queued, __ATOMIC_RELAXED);
 
 	return queued > 0 ? queued : 0;
+}
+
+void server_maps_set_keys_queued(struct server_maps *maps, uint32_t queued)
+{
+	int32_t *count = &maps->state->keys_queued;
+
+	__atomic_sub_fetch(count, __atomic_load_n(count, __ATOMIC_RELAXED) - (int32_t)queued,
+			   __ATOMIC_RELAXED);
+}
+
+/* Written again as it was, so that it is not the next to be forgotten. */
+void server_maps_note_client(struct server_maps *maps, const struct address *client)
+{
+	struct address network = *client;
+	uint64_t whole_at = 0;
+
+	server_client_network(&network);
+	bpf_map_lookup_elem(maps->fd[CLIENTS], &network, &whole_at);
+	bpf_map_update_elem(maps->fd[CLIENTS], &network, &whole_at, BPF_ANY);
 }
 
 /* Calls `each` for the entries of a hash, a batch at a time. */

@@ -48,6 +48,12 @@ int server_maps_pop_key(struct server_maps *maps, struct server_key *key);
 /* 0 to SERVER_KEYS_MAX. */
 uint32_t server_maps_keys_queued(struct server_maps *maps);
 
+/* For who knows better than the count; keys may be popped meanwhile. */
+void server_maps_set_keys_queued(struct server_maps *maps, uint32_t queued);
+
+/* Notes the network of a client that a connection was made from. */
+void server_maps_note_client(struct server_maps *maps, const struct address *client);
+
 /* What was handed out within COOKIE_LIFETIME_S; forgets what is older. age_s: seconds since. */
 void server_maps_each_handed_out(struct server_maps *maps,
 				 void (*each)(uint32_t token, uint32_t age_s, void *context),
