@@ -4,37 +4,56 @@
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/sysinfo.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "keyhunt.h"
 #include "keyqueue.h"
+#include "mptcp_events.h"
 #include "mptcp_sockets.h"
 #include "tokens.h"
 
-#define ROOM_MAX 16384
+#define ROOM_MAX 65536
+#define KEYS_PER_BUCKET 2 /* of the three places: one is for connections */
+#define RESERVE_PART 4    /* of the queue */
 #define HISTORY (2 * ROOM_MAX)
 #define QUEUED_ERROR 64 /* by so many the count of queued keys may be off: pops go on meanwhile */
-#define TRIES_AT_ONCE 16384
 #define TURN_MS 50
-#define SURVEY_MS 5000 /* how old our knowledge of the tokens in use may grow */
+#define SURVEY_MS 30000        /* how long what is in use no more may count as in use */
+#define SURVEY_CROWDED_MS 2000 /* the same when that keeps keys out */
+#define HANDSHAKE_S 4 /* so long a key handed out is expected to take a place in its bucket */
 
 /* A turn is crowded when so many tokens, and four for each that was good, were refused. */
 #define CROWDED_REFUSALS 32
 
+struct turn {
+	int64_t end_ms;
+	uint32_t missing, gained, refused;
+	enum refill ended;
+};
+
 struct keyqueue {
 	struct server_maps *maps;
 	struct keysearch_goal goal;
-	struct keysearch *search;
+	struct keyhunt *hunt;
+	int births;            /* of connections: a descriptor */
 	struct tokens *in_use; /* live, queued, or handed out lately */
 	int64_t surveyed_ms;
+	bool in_doubt; /* in_use may lack a token, so nothing is queued before a survey */
+	bool crowded;  /* the last turn was */
+	bool failed;   /* the last turn, and it was said */
+	bool reserves; /* for good */
 	uint32_t room;
-	bool failed; /* the last turn, and it was said */
+	uint32_t run; /* marks the keys that we queued */
+	struct turn turn;
 	/* First in, first out: the keys still queued are the last ones pushed. */
 	uint32_t pushed;
 	uint32_t history[HISTORY];
 };
 
-_Static_assert(ROOM_MAX <= SERVER_KEYS_MAX, "a full queue fits into the map");
+_Static_assert(ROOM_MAX + QUEUED_ERROR <= SERVER_KEYS_MAX, "a full queue fits into the map");
 _Static_assert(!(HISTORY & (HISTORY - 1)), "history[] is indexed by a counter that wraps");
 
 static int64_t now_ms(void)
@@ -68,13 +87,18 @@ static void note_token(uint32_t token, void *context)
 
 static void note_handed_out(uint32_t token, uint32_t age_s, void *context)
 {
-	(void)age_s;
-	note_token(token, context);
+	struct survey *survey = context;
+
+	if (age_s < HANDSHAKE_S)
+		note_token(token, context);
+	else if (!tokens_bar(survey->in_use, token))
+		survey->out_of_memory = true;
 }
 
 /*
- * Learns anew which tokens are in use. The order matters: a key may move from the queue to
- * the clients, and from there to a connection, while we look.
+ * Learns anew which tokens are in use; births only ever add to them, since a connection that
+ * was closed may hold its token for a minute. The order matters: a key may move from the
+ * queue to the clients, and from there to a connection, while we look.
  */
 static enum status survey_tokens(struct keyqueue *queue)
 {
@@ -93,17 +117,48 @@ static enum status survey_tokens(struct keyqueue *queue)
 	if (survey.out_of_memory)
 		return fail_once(queue, "the tokens in use can't be noted", -ENOMEM);
 	queue->surveyed_ms = now;
+	queue->in_doubt = false;
 	return DONE;
+}
+
+static void note_birth(uint32_t token, const struct address *peer, void *context)
+{
+	struct keyqueue *queue = context;
+
+	if (!tokens_add(queue->in_use, token))
+		queue->in_doubt = true;
+	if (peer)
+		server_maps_note_client(queue->maps, peer);
+}
+
+static bool survey_is_due(const struct keyqueue *queue)
+{
+	int64_t age_ms = now_ms() - queue->surveyed_ms;
+
+	return queue->in_doubt || age_ms >= SURVEY_MS ||
+	       (queue->crowded && age_ms >= SURVEY_CROWDED_MS);
+}
+
+/* Whatever keeps births from us, a survey finds them. */
+static enum status learn_tokens(struct keyqueue *queue)
+{
+	struct mptcp_birth_walk walk = { note_birth, queue };
+
+	if (mptcp_events_read(queue->births, &walk))
+		queue->in_doubt = true;
+	return survey_is_due(queue) ? survey_tokens(queue) : DONE;
 }
 
 /* Noted before it is pushed: from then on a client may hold it. */
 static enum status push_key(struct keyqueue *queue, const struct server_key *key)
 {
+	struct server_key ours = { .key = key->key, .token = key->token, .run = queue->run };
 	int error;
 
 	if (!tokens_add(queue->in_use, key->token))
 		return fail_once(queue, "a token can't be noted", -ENOMEM);
-	error = server_maps_push_key(queue->maps, key);
+	error = server_maps_push_key(queue->maps, &ours);
+	OPENSSL_cleanse(&ours, sizeof(ours));
 	if (error)
 		return fail_once(queue, "a key cannot be queued", error);
 	queue->history[queue->pushed++ % HISTORY] = key->token;
@@ -121,38 +176,38 @@ static bool is_of_goal(const struct keysearch_goal *goal, const struct server_ke
 }
 
 /*
- * What an earlier run left in the queue. It is taken out before the survey: were we killed
- * here, these keys would be lost, and none of them be used twice.
+ * What an earlier run left in the queue goes from its head to its tail, one by one, so that
+ * clients find keys all the while. Were we killed here, one key would be lost, and none be
+ * used twice.
  */
 static enum status adopt_keys(struct keyqueue *queue)
 {
-	struct server_key *keys = calloc(SERVER_KEYS_MAX, sizeof(*keys));
-	uint32_t count = 0, adopted = 0;
-	enum status status;
+	enum status status = survey_tokens(queue);
+	uint32_t adopted = 0;
+	bool round = false;
+	struct server_key key;
 
-	if (!keys)
-		return fail(FAILED, "there is no memory for the keys in the queue");
-	while (count < SERVER_KEYS_MAX && !server_maps_pop_key(queue->maps, &keys[count]))
-		count++;
-	/* The queue is empty; the count of it may not be, if a run was killed between the two. */
-	__atomic_store_n(&server_maps_state(queue->maps)->keys_queued, 0, __ATOMIC_RELAXED);
-	status = survey_tokens(queue);
-	for (uint32_t i = 0; !status && i < count && adopted < queue->room; i++) {
-		if (!is_of_goal(&queue->goal, &keys[i]) ||
-		    !tokens_allow(queue->in_use, keys[i].token))
+	while (!status && !round && !server_maps_pop_key(queue->maps, &key)) {
+		round = key.run == queue->run;
+		if (!round && (adopted >= queue->room || !is_of_goal(&queue->goal, &key) ||
+			       !tokens_allow(queue->in_use, key.token)))
 			continue;
-		status = push_key(queue, &keys[i]);
-		adopted++;
+		status = push_key(queue, &key);
+		adopted += !round;
 	}
-	OPENSSL_cleanse(keys, SERVER_KEYS_MAX * sizeof(*keys));
-	free(keys);
+	OPENSSL_cleanse(&key, sizeof(key));
+	/* The count may be off, if a run was killed between it and the queue. */
+	server_maps_set_keys_queued(queue->maps, adopted);
+	/* Keys were handed out meanwhile. */
+	queue->in_doubt = true;
 	return status;
 }
 
-/* Half as many keys as buckets: three of each are for connections. */
 static uint32_t room_for_keys(size_t buckets)
 {
-	return buckets / 2 < ROOM_MAX ? buckets / 2 : ROOM_MAX;
+	uint32_t room = KEYS_PER_BUCKET * buckets;
+
+	return room < ROOM_MAX ? room : ROOM_MAX;
 }
 
 static size_t kernel_buckets(void)
@@ -163,24 +218,35 @@ static size_t kernel_buckets(void)
 	return tokens_kernel_buckets((uint64_t)host.totalram * host.mem_unit);
 }
 
+static enum status open_parts(struct keyqueue *queue, uint32_t threads)
+{
+	size_t buckets = kernel_buckets();
+
+	queue->births = mptcp_events_open();
+	if (queue->births < 0)
+		return fail(FAILED, "the kernel does not tell of MPTCP connections: %s",
+			    strerror(-queue->births));
+	queue->room = room_for_keys(buckets);
+	server_maps_state(queue->maps)->keys_room = queue->room;
+	queue->hunt = keyhunt_open(&queue->goal, threads);
+	queue->in_use = tokens_new(buckets);
+	if (!queue->hunt || !queue->in_use ||
+	    getrandom(&queue->run, sizeof(queue->run), 0) != sizeof(queue->run))
+		return fail(FAILED, "there is no memory or no randomness to search keys with");
+	return adopt_keys(queue);
+}
+
 enum status keyqueue_open(struct server_maps *maps, const struct keysearch_goal *goal,
-			  struct keyqueue **queue)
+			  uint32_t threads, struct keyqueue **queue)
 {
 	struct keyqueue *q = calloc(1, sizeof(*q));
-	size_t buckets = kernel_buckets();
 	enum status status;
 
 	if (!q)
 		return fail(FAILED, "there is no memory for a queue of keys");
 	q->maps = maps;
 	q->goal = *goal;
-	q->room = room_for_keys(buckets);
-	q->search = keysearch_open(goal);
-	q->in_use = tokens_new(buckets);
-	if (q->search && q->in_use)
-		status = adopt_keys(q);
-	else
-		status = fail(FAILED, "there is no memory or no randomness to search keys with");
+	status = open_parts(q, threads);
 	if (status)
 		keyqueue_close(q);
 	else
@@ -190,49 +256,87 @@ enum status keyqueue_open(struct server_maps *maps, const struct keysearch_goal 
 
 void keyqueue_close(struct keyqueue *queue)
 {
-	keysearch_close(queue->search);
+	keyhunt_close(queue->hunt);
 	tokens_free(queue->in_use);
+	if (queue->births >= 0)
+		close(queue->births);
 	OPENSSL_cleanse(queue, sizeof(*queue));
 	free(queue);
 }
 
+/* Sets how the turn ended, once it has. */
+static bool goes_on(struct turn *turn)
+{
+	if (turn->gained >= turn->missing)
+		turn->ended = REFILL_FULL;
+	else if (turn->refused >= CROWDED_REFUSALS + 4 * turn->gained)
+		turn->ended = REFILL_CROWDED;
+	else if (now_ms() >= turn->end_ms)
+		turn->ended = REFILL_SHORT;
+	else
+		return true;
+	return false;
+}
+
+static bool take_key(const struct server_key *key, void *context)
+{
+	struct keyqueue *queue = context;
+	struct turn *turn = &queue->turn;
+
+	if (key && !tokens_allow(queue->in_use, key->token)) {
+		turn->refused++;
+	} else if (key) {
+		turn->ended = REFILL_FAILED;
+		if (push_key(queue, key))
+			return false;
+		turn->gained++;
+	}
+	return goes_on(turn);
+}
+
 static enum refill search_keys(struct keyqueue *queue, uint32_t missing)
 {
-	int64_t end_ms = now_ms() + TURN_MS;
-	uint32_t refused = 0, gained = 0;
-	struct server_key key;
+	int error;
 
-	while (gained < missing) {
-		if (now_ms() >= end_ms)
-			return REFILL_SHORT;
-		if (refused >= CROWDED_REFUSALS + 4 * gained)
-			return REFILL_CROWDED;
-		if (!keysearch_next(queue->search, TRIES_AT_ONCE, &key))
-			continue;
-		if (!tokens_allow(queue->in_use, key.token)) {
-			refused++;
-			continue;
-		}
-		if (push_key(queue, &key))
-			return REFILL_FAILED;
-		gained++;
+	queue->turn = (struct turn){ .end_ms = now_ms() + TURN_MS, .missing = missing };
+	error = keyhunt_run(queue->hunt, take_key, queue);
+	if (error) {
+		fail_once(queue, "a thread to search keys with can't be started", error);
+		return REFILL_FAILED;
 	}
-	return REFILL_FULL;
+	return queue->turn.ended;
+}
+
+/* Once the queue is as full as it gets, its last keys are shared out. */
+static void set_reserve(struct keyqueue *queue)
+{
+	if (!queue->reserves)
+		server_maps_state(queue->maps)->keys_reserve =
+			server_maps_keys_queued(queue->maps) / RESERVE_PART;
+	queue->reserves = true;
 }
 
 enum refill keyqueue_refill(struct keyqueue *queue)
 {
 	uint32_t queued = server_maps_keys_queued(queue->maps);
-	enum refill refill;
+	enum refill refill = REFILL_IDLE;
 
-	if (queued >= queue->room)
-		return REFILL_IDLE;
-	if (now_ms() - queue->surveyed_ms >= SURVEY_MS && survey_tokens(queue))
+	if (learn_tokens(queue))
 		return REFILL_FAILED;
-	refill = search_keys(queue, queue->room - queued);
-	if (refill != REFILL_FAILED)
-		queue->failed = false;
+	if (queued < queue->room)
+		refill = search_keys(queue, queue->room - queued);
+	if (refill == REFILL_FAILED)
+		return refill;
+	queue->failed = false;
+	queue->crowded = refill == REFILL_CROWDED;
+	if (refill != REFILL_SHORT)
+		set_reserve(queue);
 	return refill;
+}
+
+int keyqueue_births(const struct keyqueue *queue)
+{
+	return queue->births;
 }
 
 uint32_t keyqueue_room(const struct keyqueue *queue)

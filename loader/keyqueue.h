@@ -18,13 +18,19 @@ enum refill {
 	REFILL_FAILED,  /* and it was said why, unless the turn before failed too */
 };
 
-/* maps stay the caller's, and are the claimed ones. What is queued already is checked anew. */
+/*
+ * maps stay the caller's, and are the claimed ones. What is queued already is checked anew.
+ * threads: 1 to KEYHUNT_THREADS_MAX.
+ */
 enum status keyqueue_open(struct server_maps *maps, const struct keysearch_goal *goal,
-			  struct keyqueue **queue);
+			  uint32_t threads, struct keyqueue **queue);
 void keyqueue_close(struct keyqueue *queue);
 
-/* One turn of refilling, a fraction of a second. */
+/* One turn of refilling, 50 ms of search at most, and of learning which tokens are in use. */
 enum refill keyqueue_refill(struct keyqueue *queue);
+
+/* A descriptor that becomes readable when a connection was born, until the next turn. */
+int keyqueue_births(const struct keyqueue *queue);
 
 /* How many keys a full queue holds. */
 uint32_t keyqueue_room(const struct keyqueue *queue);

@@ -11,12 +11,14 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "keyhunt.h"
 #include "keyqueue.h"
 #include "server_commands.h"
 #include "server_connections.h"
 #include "sysctls.h"
 
 #define NICENESS 10
+#define WAIT_REST_MS 50  /* between turns of as long: half of a CPU for each thread, at most */
 #define WAIT_BUSY_MS 100 /* while keys go, or are hard to find */
 #define WAIT_IDLE_MS 1000
 #define BUSY_FOR_S 10 /* after a key went */
@@ -40,9 +42,11 @@ struct daemon {
 	struct server_maps *maps;
 	struct server_state *state;
 	struct keyqueue *queue;
+	uint64_t threads; /* that search keys */
 	int signals;
 	uint32_t sysctls[WATCHED]; /* as last seen */
-	bool full_said;
+	int64_t began_ms;
+	bool filled;         /* once */
 	time_t crowded_said; /* 0: never */
 	time_t key_went;
 	time_t pruned;
@@ -61,12 +65,17 @@ static void __attribute__((format(printf, 1, 2))) note(const char *format, ...)
 	fputc('\n', stderr);
 }
 
-static time_t now_s(void)
+static int64_t now_ms(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+static time_t now_s(void)
+{
+	return now_ms() / 1000;
 }
 
 static void watch_sysctls(struct daemon *daemon)
@@ -85,18 +94,24 @@ static void watch_sysctls(struct daemon *daemon)
 	}
 }
 
+static bool are_short(const struct daemon *daemon)
+{
+	return server_maps_keys_queued(daemon->maps) <= daemon->state->keys_reserve;
+}
+
 static void say_progress(struct daemon *daemon, enum refill refill)
 {
 	time_t now = now_s();
 
-	if (!daemon->full_said && (refill == REFILL_FULL || refill == REFILL_IDLE)) {
-		note("%u keys queued for index %u", keyqueue_room(daemon->queue),
-		     daemon->state->index);
-		daemon->full_said = true;
+	if (!daemon->filled && refill != REFILL_SHORT && refill != REFILL_FAILED) {
+		note("%u keys queued for index %u, after %.1f s",
+		     server_maps_keys_queued(daemon->maps), daemon->state->index,
+		     (now_ms() - daemon->began_ms) / 1000.0);
+		daemon->filled = true;
 	}
-	if (refill == REFILL_CROWDED &&
+	if (refill == REFILL_CROWDED && are_short(daemon) &&
 	    (!daemon->crowded_said || now - daemon->crowded_said >= CROWDED_SAID_EVERY_S)) {
-		note("the kernel's table of tokens is crowded: keys may run short, and connections "
+		note("the kernel's table of tokens is crowded: keys run short, and connections "
 		     "without one lose their joins");
 		daemon->crowded_said = now;
 	}
@@ -106,7 +121,7 @@ static void say_progress(struct daemon *daemon, enum refill refill)
 static int pace_ms(struct daemon *daemon, enum refill refill)
 {
 	if (refill == REFILL_SHORT)
-		return 0;
+		return daemon->filled ? WAIT_REST_MS : 0;
 	if (refill == REFILL_FAILED)
 		return WAIT_IDLE_MS;
 	if (refill != REFILL_IDLE)
@@ -134,12 +149,25 @@ static bool is_detached(const struct daemon *daemon)
 	return daemon->state->abi != SERVER_ABI || !server_maps_attached(options.pin_dir);
 }
 
+/* False on a signal. While nothing happens, the birth of a connection ends the wait. */
+static bool wait_for_turn(struct daemon *daemon, int wait_ms)
+{
+	struct pollfd fds[] = {
+		{ .fd = daemon->signals, .events = POLLIN },
+		{ .fd = keyqueue_births(daemon->queue), .events = POLLIN },
+	};
+
+	poll(fds, wait_ms == WAIT_IDLE_MS ? 2 : 1, wait_ms);
+	if (fds[1].revents)
+		daemon->key_went = now_s();
+	return !fds[0].revents;
+}
+
 static enum status serve(struct daemon *daemon)
 {
-	struct pollfd signals = { .fd = daemon->signals, .events = POLLIN };
 	int wait_ms = 0;
 
-	while (poll(&signals, 1, wait_ms) <= 0) {
+	while (wait_for_turn(daemon, wait_ms)) {
 		enum refill refill;
 
 		if (is_detached(daemon)) {
@@ -216,7 +244,7 @@ static enum status fill_and_serve(struct daemon *daemon)
 	status = read_goal(daemon->state, &goal);
 	if (status)
 		return status;
-	status = keyqueue_open(daemon->maps, &goal, &daemon->queue);
+	status = keyqueue_open(daemon->maps, &goal, daemon->threads, &daemon->queue);
 	explicit_bzero(&goal, sizeof(goal));
 	if (status)
 		return status;
@@ -225,10 +253,19 @@ static enum status fill_and_serve(struct daemon *daemon)
 	return status;
 }
 
+static enum status parse_words(struct words *words, struct daemon *daemon)
+{
+	enum status status = DONE;
+
+	if (words_take(words, "threads"))
+		status = words_number(words, "threads", 1, KEYHUNT_THREADS_MAX, &daemon->threads);
+	return status ? status : words_end(words);
+}
+
 enum status server_run(struct words *words)
 {
-	struct daemon daemon = { 0 };
-	enum status status = words_end(words);
+	struct daemon daemon = { .threads = 1, .began_ms = now_ms() };
+	enum status status = parse_words(words, &daemon);
 
 	for (size_t i = 0; i < WATCHED; i++)
 		daemon.sysctls[i] = watched[i].wanted;

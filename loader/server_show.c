@@ -104,6 +104,8 @@ static struct json_object *show(struct server_maps *maps, const struct connectio
 	report_number(object, state->stamping ? "exempt" : "stamped",
 		      state->stamping ? living->exempt : living->stamped);
 	report_number(object, "keys-queued", server_maps_keys_queued(maps));
+	report_number(object, "keys-room", state->keys_room);
+	report_number(object, "keys-reserve", state->keys_reserve);
 	report_add(object, "run", json_object_new_boolean(server_maps_queue_is_claimed(maps)));
 	report_number(object, "stamp-offset", state->offset);
 	report_text(object, "clock", clock_is_synchronised() ? "synchronised" : "unsynchronised");

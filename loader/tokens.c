@@ -18,6 +18,7 @@
 struct entry {
 	uint32_t token;
 	uint32_t next; /* in its bucket, or NO_ENTRY */
+	bool has_place;
 };
 
 struct tokens {
@@ -64,13 +65,13 @@ static uint32_t *bucket_of(const struct tokens *tokens, uint32_t token)
 	return &tokens->first[token & (tokens->buckets - 1)];
 }
 
-static bool in_use(const struct tokens *tokens, uint32_t token)
+static struct entry *find(const struct tokens *tokens, uint32_t token)
 {
 	uint32_t at = *bucket_of(tokens, token);
 
 	while (at != NO_ENTRY && tokens->entries[at].token != token)
 		at = tokens->entries[at].next;
-	return at != NO_ENTRY;
+	return at == NO_ENTRY ? NULL : &tokens->entries[at];
 }
 
 static bool make_room(struct tokens *tokens)
@@ -87,30 +88,43 @@ static bool make_room(struct tokens *tokens)
 	return true;
 }
 
-bool tokens_add(struct tokens *tokens, uint32_t token)
+static bool add(struct tokens *tokens, uint32_t token, bool has_place)
 {
+	struct entry *entry = find(tokens, token);
 	uint32_t *bucket = bucket_of(tokens, token);
 
-	if (in_use(tokens, token))
-		return true;
-	if (!make_room(tokens))
-		return false;
-	tokens->entries[tokens->count] = (struct entry){ .token = token, .next = *bucket };
-	*bucket = tokens->count++;
+	if (!entry) {
+		if (!make_room(tokens))
+			return false;
+		entry = &tokens->entries[tokens->count];
+		*entry = (struct entry){ .token = token, .next = *bucket };
+		*bucket = tokens->count++;
+	}
+	entry->has_place |= has_place;
 	return true;
+}
+
+bool tokens_add(struct tokens *tokens, uint32_t token)
+{
+	return add(tokens, token, true);
+}
+
+bool tokens_bar(struct tokens *tokens, uint32_t token)
+{
+	return add(tokens, token, false);
 }
 
 bool tokens_allow(const struct tokens *tokens, uint32_t token)
 {
-	int sharers = 0;
+	int places = 0;
 
 	for (uint32_t at = *bucket_of(tokens, token); at != NO_ENTRY;
 	     at = tokens->entries[at].next) {
 		if (tokens->entries[at].token == token)
 			return false;
-		sharers++;
+		places += tokens->entries[at].has_place;
 	}
-	return sharers < TOKENS_BUCKET_ISSUED_MAX;
+	return places < TOKENS_BUCKET_ISSUED_MAX;
 }
 
 /*

@@ -18,10 +18,15 @@ void tokens_free(struct tokens *tokens);
 
 void tokens_forget_all(struct tokens *tokens);
 
-/* A token that is there already is not counted again. False if there is no memory. */
+/*
+ * A token that is in use, or is about to be, takes a place in its bucket; one that is only
+ * not to be issued again takes none. What is there already is not counted again. False if
+ * there is no memory.
+ */
 bool tokens_add(struct tokens *tokens, uint32_t token);
+bool tokens_bar(struct tokens *tokens, uint32_t token);
 
-/* Whether a token may be issued: it is not in use, and fewer than three share its bucket. */
+/* Whether a token may be issued: it is not there, and fewer than three have its bucket's places. */
 bool tokens_allow(const struct tokens *tokens, uint32_t token);
 
 /* How many buckets the token table of a kernel has that booted with so much memory. */

@@ -196,6 +196,23 @@ static void test_buckets(void)
 	tokens_free(tokens);
 }
 
+static void test_barred_tokens(void)
+{
+	struct tokens *tokens = tokens_new(1024);
+
+	for (uint32_t token = 0x005; token < 0x2000; token += 0x400)
+		tokens_bar(tokens, token);
+	ok(!tokens_allow(tokens, 0x405), "a token that is barred may not be issued");
+	ok(tokens_allow(tokens, 0x4005), "but it takes no place in its bucket");
+	tokens_add(tokens, 0x005);
+	tokens_add(tokens, 0x405);
+	tokens_bar(tokens, 0x405);
+	ok(tokens_allow(tokens, 0x4005), "two that are in use all the same leave a place");
+	tokens_add(tokens, 0x805);
+	ok(!tokens_allow(tokens, 0x4005), "... and three leave none");
+	tokens_free(tokens);
+}
+
 static void test_many_tokens(void)
 {
 	struct tokens *tokens = tokens_new(65536);
@@ -232,6 +249,7 @@ int main(void)
 	test_tries();
 	test_tokens_in_use();
 	test_buckets();
+	test_barred_tokens();
 	test_many_tokens();
 	test_kernel_buckets();
 	return tap_end();
