@@ -99,6 +99,7 @@ class Client:
 
 
 class Cluster:
+    index_bits = 8
     settings = ()  # further lines of the configuration's section `cluster`
     service_settings = ()  # and of each service
 
@@ -125,7 +126,8 @@ class Cluster:
         return {"address": f"10.{9 if name == 's3' else 0}.0.{10 + number}"}
 
     def write_config(self, path, members, stamps="on"):
-        lines = ["cluster:", "  index-bits: 8", "  epoch: 0", f"  secrets: {{0: {self.secret}}}",
+        lines = ["cluster:", f"  index-bits: {self.index_bits}", "  epoch: 0",
+                 f"  secrets: {{0: {self.secret}}}",
                  *(f"  {setting}" for setting in self.settings), "services:"]
         for family in (4, 6):
             lines += [f"  - address: '{SERVICES[family]}'", f"    ports: [{PORT}]",
