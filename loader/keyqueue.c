@@ -41,6 +41,9 @@ struct keyqueue {
 	int births;            /* of connections: a descriptor */
 	struct tokens *in_use; /* live, queued, or handed out lately */
 	int64_t surveyed_ms;
+	/* Each key that is queued needs a place in the map of what was handed out, some day. */
+	uint32_t places; /* left there at the last survey, less the keys queued then */
+	uint32_t pushed_then;
 	bool in_doubt; /* in_use may lack a token, so nothing is queued before a survey */
 	bool crowded;  /* the last turn was */
 	bool failed;   /* the last turn, and it was said */
@@ -64,6 +67,11 @@ static int64_t now_ms(void)
 	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
+static uint32_t min(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
 static enum status fail_once(struct keyqueue *queue, const char *what, int error)
 {
 	bool said = queue->failed;
@@ -74,6 +82,7 @@ static enum status fail_once(struct keyqueue *queue, const char *what, int error
 
 struct survey {
 	struct tokens *in_use;
+	uint32_t handed_out;
 	bool out_of_memory;
 };
 
@@ -89,6 +98,7 @@ static void note_handed_out(uint32_t token, uint32_t age_s, void *context)
 {
 	struct survey *survey = context;
 
+	survey->handed_out++;
 	if (age_s < HANDSHAKE_S)
 		note_token(token, context);
 	else if (!tokens_bar(survey->in_use, token))
@@ -117,6 +127,9 @@ static enum status survey_tokens(struct keyqueue *queue)
 	if (survey.out_of_memory)
 		return fail_once(queue, "the tokens in use can't be noted", -ENOMEM);
 	queue->surveyed_ms = now;
+	queue->places = SERVER_HANDED_OUT_MAX - QUEUED_ERROR;
+	queue->places -= min(queue->places, survey.handed_out + queued);
+	queue->pushed_then = queue->pushed;
 	queue->in_doubt = false;
 	return DONE;
 }
@@ -205,9 +218,7 @@ static enum status adopt_keys(struct keyqueue *queue)
 
 static uint32_t room_for_keys(size_t buckets)
 {
-	uint32_t room = KEYS_PER_BUCKET * buckets;
-
-	return room < ROOM_MAX ? room : ROOM_MAX;
+	return min(KEYS_PER_BUCKET * buckets, ROOM_MAX);
 }
 
 static size_t kernel_buckets(void)
@@ -296,8 +307,12 @@ static bool take_key(const struct server_key *key, void *context)
 
 static enum refill search_keys(struct keyqueue *queue, uint32_t missing)
 {
+	uint32_t places = queue->places - min(queue->places, queue->pushed - queue->pushed_then);
 	int error;
 
+	if (!places)
+		return REFILL_CROWDED;
+	missing = min(missing, places);
 	queue->turn = (struct turn){ .end_ms = now_ms() + TURN_MS, .missing = missing };
 	error = keyhunt_run(queue->hunt, take_key, queue);
 	if (error) {
