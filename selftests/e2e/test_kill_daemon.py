@@ -47,6 +47,15 @@ class Trial:
         self.seen = self.load.enter_context(KeysSeen(self.cluster.net["switch"], SERVER))
         self.load.enter_context(Flood(self.cluster, SERVER, LOAD_PER_S))
 
+    def second_is_refused(self):
+        try:
+            self.side("server run")
+        except Failure as refusal:
+            if "ended with 1: mptcp-lb: another 'server run' is at work here" not in str(refusal):
+                raise
+        else:
+            raise Failure("two daemons share a queue")
+
     def kill(self):
         daemon = self.cluster.daemons[SERVER]
         mark = self.replaced() + KEYS_BETWEEN
@@ -86,6 +95,7 @@ class Trial:
     def steps(self):
         return (
             (f"{HELD} connections with two subflows each, and a load of SYNs", self.begin),
+            ("a second daemon is refused", self.second_is_refused),
             (f"the daemon is killed {KILLS} times", self.kill_again_and_again),
             ("every connection goes on with both subflows, and ends well", self.all_go_on),
             ("all keys that were handed out are different", self.all_different))

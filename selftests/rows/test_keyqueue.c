@@ -46,10 +46,10 @@ static const struct keysearch_goal goal = {
 #define PLACES_LEFT 20000
 #define HANDSHAKE_NS 10000000000ull /* 10 s: long enough to be no handshake any more */
 
-#define COLLISIONS 3   /* that random keys are to have */
+#define COLLISIONS 2   /* that random keys are to have */
 #define CROWD_MAX 8192 /* connections; far more than it takes */
 
-/* So few tokens that random ones collide among some 1,300. */
+/* So few tokens that random ones collide among some 1,000. */
 static const struct keysearch_goal crowded_goal = {
 	.secret = { 0x0706050403020100, 0x0f0e0d0c0b0a0908 },
 	.epoch = 1,
