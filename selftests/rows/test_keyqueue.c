@@ -1,138 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Which keys are let into the queue, with a kernel's maps and connections. Needs root. */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
 #include <bpf/bpf.h>
-#include <net/if.h>
-#include <poll.h>
-#include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "../../loader/address.h"
-#include "../../loader/keyqueue.h"
 #include "../../loader/mptcp_events.h"
 #include "../../loader/mptcp_sockets.h"
-#include "../../loader/server_programs.h"
-#include "../../loader/sysctls.h"
 #include "../../loader/tokens.h"
-#include "tap.h"
+#include "keyqueue_fixture.h"
 
 struct options options;
 
-#ifndef IPPROTO_MPTCP
-#define IPPROTO_MPTCP 262
-#endif
-
-#define PORT 8000
-#define CROWD_PORT 8001 /* where many connect */
-#define LOOPBACK 1      /* the ifindex of lo in any namespace */
-
-static const struct keysearch_goal goal = {
-	.secret = { 0x0706050403020100, 0x0f0e0d0c0b0a0908 },
-	.epoch = 1,
-	.index_bits = 4, /* few: keys for them are quickly found */
-	.index = 7,
-	.version = MPTCP_V1,
-};
-
 #define PLACES_LEFT 20000
 #define HANDSHAKE_NS 10000000000ull /* 10 s: long enough to be no handshake any more */
-
-#define COLLISIONS 2   /* that random keys are to have */
-#define CROWD_MAX 8192 /* connections; far more than it takes */
-
-/* So few tokens that random ones collide among some 1,000. */
-static const struct keysearch_goal crowded_goal = {
-	.secret = { 0x0706050403020100, 0x0f0e0d0c0b0a0908 },
-	.epoch = 1,
-	.index_bits = 12,
-	.index = 7,
-	.version = MPTCP_V1,
-};
-
-static char pin_dir[64];
-static struct server_maps *maps;
-static uint32_t reserve; /* as the last queue that was filled set it */
-
-static void die(const char *what)
-{
-	printf("Bail out! %s\n", what);
-	exit(1);
-}
-
-static void tear_down(void)
-{
-	programs_unpin(pin_dir);
-	rmdir(pin_dir);
-}
-
-static void set_up_network(void)
-{
-	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-	int any = socket(AF_INET, SOCK_DGRAM, 0);
-
-	if (ioctl(any, SIOCSIFFLAGS, &request))
-		die("lo does not come up");
-	close(any);
-	if (sysctl_write(SYSCTL_SYNCOOKIES, SYNCOOKIES_ALWAYS) ||
-	    sysctl_write(SYSCTL_TIMESTAMPS, TIMESTAMPS_NO_OFFSET))
-		die("the sysctls cannot be set");
-}
-
-static void set_up(void)
-{
-	struct address address;
-	char path[128];
-	bool was_there;
-
-	snprintf(pin_dir, sizeof(pin_dir), "/sys/fs/bpf/mptcp-lb-keyqueue-%d", getpid());
-	snprintf(path, sizeof(path), "%s/server", pin_dir);
-	if (unshare(CLONE_NEWNET) || mkdir(pin_dir, 0700) || mkdir(path, 0700))
-		die("no network namespace or no directory for pins");
-	atexit(tear_down);
-	set_up_network();
-	if (programs_load(pin_dir) || server_maps_open_new(pin_dir, &maps))
-		die("the server side does not load");
-	server_maps_state(maps)->abi = SERVER_ABI;
-	server_maps_state(maps)->replacing = 1;
-	address_parse("127.0.0.1", &address);
-	if (server_maps_add_service(maps, &address, htons(PORT)) ||
-	    server_maps_add_service(maps, &address, htons(CROWD_PORT)) ||
-	    clsact_create(LOOPBACK, &was_there) ||
-	    programs_attach(pin_dir, SERVER_EGRESS, LOOPBACK, true))
-		die("the server side does not attach");
-}
-
-/* Opens a queue and fills it or not, without a reserve; the caller closes it. */
-static struct keyqueue *open_queue(bool fill)
-{
-	struct keyqueue *queue;
-
-	if (keyqueue_open(maps, &goal, 1, &queue))
-		die("no queue of keys");
-	while (fill && keyqueue_refill(queue) == REFILL_SHORT)
-		;
-	reserve = server_maps_state(maps)->keys_reserve;
-	server_maps_state(maps)->keys_reserve = 0;
-	return queue;
-}
-
-static uint32_t pop_all(struct server_key *keys)
-{
-	uint32_t count = 0;
-
-	while (count < SERVER_KEYS_MAX && !server_maps_pop_key(maps, &keys[count]))
-		count++;
-	return count;
-}
 
 static bool is_right(const struct server_key *key)
 {
@@ -418,180 +300,6 @@ static void test_places(struct server_key *left)
 	keyqueue_close(queue);
 }
 
-static int connect_from(const char *source)
-{
-	struct sockaddr_in from = { .sin_family = AF_INET }, to = {
-		.sin_family = AF_INET,
-		.sin_port = htons(CROWD_PORT),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	int client = socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP);
-
-	inet_pton(AF_INET, source, &from.sin_addr);
-	if (bind(client, (void *)&from, sizeof(from)) || connect(client, (void *)&to, sizeof(to)))
-		die("no MPTCP connection over lo");
-	return client;
-}
-
-static int listen_for_many(void)
-{
-	struct sockaddr_in address = {
-		.sin_family = AF_INET,
-		.sin_port = htons(CROWD_PORT),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, IPPROTO_MPTCP), one = 1;
-
-	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(listener, (void *)&address, sizeof(address)) || listen(listener, 4096))
-		die("nobody listens");
-	return listener;
-}
-
-/* A handshake over lo is over when connect() returns, but for a softirq that was put off. */
-#define PATIENCE_MS 500
-
-static bool is_accepted(int listener, int *server)
-{
-	struct pollfd wait = { .fd = listener, .events = POLLIN };
-
-	poll(&wait, 1, PATIENCE_MS);
-	*server = accept(listener, NULL, NULL);
-	return *server >= 0;
-}
-
-/* How many of so many connections, all live at once, the server never comes to know. */
-static uint32_t hung_of(uint32_t count)
-{
-	static int ends[2 * CROWD_MAX];
-	int listener = listen_for_many();
-	uint32_t hung = 0;
-
-	for (uint32_t i = 0; i < count; i++) {
-		ends[2 * i] = connect_from("127.0.0.1");
-		hung += !is_accepted(listener, &ends[2 * i + 1]);
-	}
-	/* Who was late, and made another seem so. */
-	for (int late; is_accepted(listener, &late); hung--)
-		close(late);
-	for (uint32_t i = 0; i < 2 * count; i++)
-		if (ends[i] >= 0)
-			close(ends[i]);
-	close(listener);
-	return hung;
-}
-
-/* Queues keys as they are found, until so many as are wanted have a token for the second time. */
-static uint32_t queue_colliding(void)
-{
-	struct keysearch *search = keysearch_open(&crowded_goal);
-	struct tokens *seen = tokens_new(65536);
-	uint32_t count = 0, collisions = 0;
-	struct server_key key;
-
-	while (collisions < COLLISIONS && count < CROWD_MAX) {
-		while (!keysearch_next(search, 1 << 20, &key))
-			;
-		collisions += !tokens_allow(seen, key.token);
-		tokens_bar(seen, key.token);
-		server_maps_push_key(maps, &key);
-		count++;
-	}
-	tokens_free(seen);
-	keysearch_close(search);
-	return count;
-}
-
-/* What one is allowed to have open is too little for a crowd. */
-static void test_collisions(struct server_key *left)
-{
-	struct rlimit limit = { 3 * CROWD_MAX, 3 * CROWD_MAX };
-	struct keyqueue *queue;
-	uint32_t count, hung;
-
-	setrlimit(RLIMIT_NOFILE, &limit);
-	pop_all(left);
-	count = queue_colliding();
-	hung = hung_of(count);
-	/* The kernel has one table for all network namespaces: others may add to it. */
-	ok(hung >= COLLISIONS, "of %u connections with keys at random, %u hang", count, hung);
-	if (keyqueue_open(maps, &crowded_goal, 1, &queue))
-		die("no queue of keys");
-	while (server_maps_keys_queued(maps) < count)
-		keyqueue_refill(queue);
-	hung = hung_of(count);
-	ok(!hung, "of as many with keys by the queue, while those end, %u hang", hung);
-	keyqueue_close(queue);
-}
-
-/* What the counters say of so many connections from a source. */
-static struct outcome {
-	uint64_t replaced, reserved, share_used;
-} outcome_of(const char *source, uint32_t count)
-{
-	uint64_t before[SERVER_COUNTER_COUNT], after[SERVER_COUNTER_COUNT];
-	int listener = listen_for_many(), server;
-
-	server_maps_counters(maps, before);
-	for (uint32_t i = 0; i < count; i++) {
-		int client = connect_from(source);
-
-		if (!is_accepted(listener, &server))
-			die("a connection hangs");
-		close(client);
-		close(server);
-	}
-	server_maps_counters(maps, after);
-	close(listener);
-	return (struct outcome){
-		.replaced = after[SERVER_key_replaced] - before[SERVER_key_replaced],
-		.reserved = after[SERVER_reserved] - before[SERVER_reserved],
-		.share_used = after[SERVER_share_used] - before[SERVER_share_used],
-	};
-}
-
-static void test_reserve(void)
-{
-	struct keyqueue *queue = open_queue(true);
-	struct outcome outcome;
-
-	ok(reserve == keyqueue_room(queue) / 4, "a quarter of a full queue is reserved");
-	outcome = outcome_of("127.1.1.1", 3);
-	ok(outcome.replaced == 3, "while there are more, whoever comes gets keys");
-	server_maps_state(maps)->keys_reserve = SERVER_KEYS_MAX;
-	outcome = outcome_of("127.1.2.1", 3);
-	ok(outcome.reserved == 3, "the reserve is not for networks that nobody connected from");
-	keyqueue_refill(queue);
-	outcome = outcome_of("127.1.2.99", 1);
-	ok(outcome.replaced == 1, "... but for their neighbours, once they did");
-	outcome = outcome_of("127.1.2.99", 2 * SHARE_KEYS);
-	ok(outcome.replaced + outcome.share_used == 2 * SHARE_KEYS &&
-		   outcome.replaced >= SHARE_KEYS - 1 && outcome.share_used,
-	   "a network gets its share of the reserve and no more");
-	outcome = outcome_of("127.1.1.1", 1);
-	ok(outcome.replaced == 1, "... and leaves another network's alone");
-	server_maps_state(maps)->keys_reserve = 0;
-	keyqueue_close(queue);
-}
-
-static void test_networks(void)
-{
-	static const char *const rows[][2] = {
-		{ "192.0.2.77", "192.0.2.0" },
-		{ "2001:db8:1:2345::9", "2001:db8:1:2300::" },
-	};
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		struct address address, network;
-
-		address_parse(rows[i][0], &address);
-		address_parse(rows[i][1], &network);
-		server_client_network(&address);
-		ok(address_equal(&address, &network), "%s is of the network %s", rows[i][0],
-		   rows[i][1]);
-	}
-}
-
 int main(void)
 {
 	struct server_key *keys = calloc(SERVER_KEYS_MAX, sizeof(*keys));
@@ -603,9 +311,6 @@ int main(void)
 	test_count(left);
 	test_births(&keys[7]);
 	test_loss(&keys[8]);
-	test_collisions(left);
-	test_reserve();
-	test_networks();
 	test_places(left);
 	server_maps_close(maps);
 	free(keys);
