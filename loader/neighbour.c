@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <arpa/inet.h>
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
@@ -13,6 +12,7 @@
 
 #include "address.h"
 #include "neighbour.h"
+#include "rtnetlink.h"
 
 #define DISCARD_PORT 9
 #define PROMPT_ROUNDS 20
@@ -28,48 +28,6 @@ struct question {
 	struct next_hop *hop;
 	struct address gateway; /* all zero: the route has none */
 };
-
-static int family_of(const struct address *address)
-{
-	return address_is_v4(address) ? AF_INET : AF_INET6;
-}
-
-static const void *raw(const struct address *address)
-{
-	return address_is_v4(address) ? &address->bytes[12] : &address->bytes[0];
-}
-
-static size_t raw_length(const struct address *address)
-{
-	return address_is_v4(address) ? 4 : 16;
-}
-
-static struct nlmsghdr *start(char *buffer, uint16_t type, uint16_t flags)
-{
-	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
-
-	message->nlmsg_type = type;
-	message->nlmsg_flags = NLM_F_REQUEST | flags;
-	return message;
-}
-
-/* Sends a request and runs the callback over the answers; -1 with errno if refused. */
-static int ask(struct mnl_socket *netlink, struct nlmsghdr *message, mnl_cb_t callback, void *data)
-{
-	char buffer[16384];
-	int run = 1;
-
-	if (mnl_socket_sendto(netlink, message, message->nlmsg_len) < 0)
-		return -1;
-	while (run > 0) {
-		ssize_t length = mnl_socket_recvfrom(netlink, buffer, sizeof(buffer));
-
-		if (length < 0)
-			return -1;
-		run = mnl_cb_run(buffer, length, 0, 0, callback, data);
-	}
-	return run;
-}
 
 /* bytes: 4 or 16 of them. */
 static void set_address(struct address *address, const void *bytes, size_t length)
@@ -115,13 +73,14 @@ static int on_route(const struct nlmsghdr *message, void *data)
 static int ask_route(struct mnl_socket *netlink, struct question *question)
 {
 	char buffer[256];
-	struct nlmsghdr *message = start(buffer, RTM_GETROUTE, 0);
+	struct nlmsghdr *message = rtnetlink_start(buffer, RTM_GETROUTE, 0);
 	struct rtmsg *route = mnl_nlmsg_put_extra_header(message, sizeof(*route));
 
-	route->rtm_family = family_of(&question->address);
-	route->rtm_dst_len = raw_length(&question->address) * 8;
-	mnl_attr_put(message, RTA_DST, raw_length(&question->address), raw(&question->address));
-	return ask(netlink, message, on_route, question);
+	route->rtm_family = rtnetlink_family(&question->address);
+	route->rtm_dst_len = rtnetlink_address_bytes(&question->address) * 8;
+	mnl_attr_put(message, RTA_DST, rtnetlink_address_bytes(&question->address),
+		     rtnetlink_address(&question->address));
+	return rtnetlink_ask(netlink, message, on_route, question);
 }
 
 static int on_link(const struct nlmsghdr *message, void *data)
@@ -142,11 +101,11 @@ static int on_link(const struct nlmsghdr *message, void *data)
 static int ask_link(struct mnl_socket *netlink, struct question *question)
 {
 	char buffer[256];
-	struct nlmsghdr *message = start(buffer, RTM_GETLINK, 0);
+	struct nlmsghdr *message = rtnetlink_start(buffer, RTM_GETLINK, 0);
 	struct ifinfomsg *link = mnl_nlmsg_put_extra_header(message, sizeof(*link));
 
 	link->ifi_index = question->hop->ifindex;
-	return ask(netlink, message, on_link, question);
+	return rtnetlink_ask(netlink, message, on_link, question);
 }
 
 static bool is_usable(uint16_t state)
@@ -170,7 +129,8 @@ static int on_neighbour(const struct nlmsghdr *message, void *data)
 	}
 	if (address && lladdr && is_usable(neighbour->ndm_state) &&
 	    neighbour->ndm_ifindex == (int)question->hop->ifindex &&
-	    !memcmp(address, raw(&question->address), raw_length(&question->address)))
+	    !memcmp(address, rtnetlink_address(&question->address),
+		    rtnetlink_address_bytes(&question->address)))
 		memcpy(question->hop->eth_dst, lladdr, 6);
 	return MNL_CB_OK;
 }
@@ -178,12 +138,12 @@ static int on_neighbour(const struct nlmsghdr *message, void *data)
 static int ask_neighbours(struct mnl_socket *netlink, struct question *question)
 {
 	char buffer[256];
-	struct nlmsghdr *message = start(buffer, RTM_GETNEIGH, NLM_F_DUMP);
+	struct nlmsghdr *message = rtnetlink_start(buffer, RTM_GETNEIGH, NLM_F_DUMP);
 	struct ndmsg *neighbour = mnl_nlmsg_put_extra_header(message, sizeof(*neighbour));
 
-	neighbour->ndm_family = family_of(&question->address);
+	neighbour->ndm_family = rtnetlink_family(&question->address);
 	mnl_attr_put_u32(message, NDA_IFINDEX, question->hop->ifindex);
-	return ask(netlink, message, on_neighbour, question);
+	return rtnetlink_ask(netlink, message, on_neighbour, question);
 }
 
 /* A datagram to the discard port makes the kernel look for the neighbour. */
@@ -191,11 +151,11 @@ static void prompt(const struct address *address)
 {
 	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(DISCARD_PORT) };
 	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(DISCARD_PORT) };
-	int udp = socket(family_of(address), SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int udp = socket(rtnetlink_family(address), SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	if (udp < 0)
 		return;
-	memcpy(&v4.sin_addr, raw(address), 4);
+	memcpy(&v4.sin_addr, rtnetlink_address(address), 4);
 	memcpy(&v6.sin6_addr, address->bytes, 16);
 	if (address_is_v4(address))
 		sendto(udp, "", 0, MSG_DONTWAIT, (struct sockaddr *)&v4, sizeof(v4));
@@ -260,11 +220,11 @@ static bool resolve_all(struct mnl_socket *netlink, const struct config *config,
 
 enum status neighbours_resolve(const struct config *config, struct next_hop *hops)
 {
-	struct mnl_socket *netlink = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	struct mnl_socket *netlink = rtnetlink_open();
 	const struct timespec pause = { .tv_nsec = PROMPT_PAUSE_NS };
 	bool again;
 
-	if (!netlink || mnl_socket_bind(netlink, 0, MNL_SOCKET_AUTOPID) < 0)
+	if (!netlink)
 		return fail(FAILED, "can't ask the kernel for routes: %s", strerror(errno));
 	again = resolve_all(netlink, config, hops, true);
 	for (int round = 0; again && round < PROMPT_ROUNDS; round++) {
