@@ -7,7 +7,7 @@ static const struct command commands[] = {
 	{ "attach", "dev DEV [dev DEV]... [index N]", server_attach },
 	{ "detach", "dev DEV [dev DEV]... [force]", server_detach },
 	{ "run", "[threads N]", server_run },
-	{ "check", "", server_check },
+	{ "check", "[handshakes N]", server_check },
 	{ "show", "", server_show },
 	{ 0 },
 };

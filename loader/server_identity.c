@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <ifaddrs.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "address.h"
@@ -18,34 +19,37 @@ static bool is_address(const struct sockaddr *sockaddr, const struct address *ad
 	return sockaddr->sa_family == AF_INET6 && !memcmp(&v6->sin6_addr, address, 16);
 }
 
-static bool have(const struct ifaddrs *mine, const struct address *address)
+static struct ifaddrs *find(struct ifaddrs *mine, const struct address *address)
 {
-	for (; mine; mine = mine->ifa_next)
-		if (is_address(mine->ifa_addr, address))
-			return true;
-	return false;
+	while (mine && !is_address(mine->ifa_addr, address))
+		mine = mine->ifa_next;
+	return mine;
 }
 
-bool identity_has_address(const struct address *address)
+bool identity_find_address(const struct address *address, char device[static IF_NAMESIZE])
 {
-	struct ifaddrs *mine = NULL;
-	bool found;
+	struct ifaddrs *mine = NULL, *found;
+	bool is_there;
 
 	if (getifaddrs(&mine))
 		return false;
-	found = have(mine, address);
+	found = find(mine, address);
+	is_there = found;
+	if (found)
+		snprintf(device, IF_NAMESIZE, "%.*s", (int)strcspn(found->ifa_name, ":"),
+			 found->ifa_name);
 	freeifaddrs(mine);
-	return found;
+	return is_there;
 }
 
-static enum status find_by_address(const struct config *config, const struct ifaddrs *mine,
+static enum status find_by_address(const struct config *config, struct ifaddrs *mine,
 				   uint32_t *index)
 {
 	for (uint32_t i = 0; i < MAX_BACKENDS; i++) {
 		const struct config_backend *backend = &config->backends[i];
 
 		if (!backend->assigned || address_is_zero(&backend->address) ||
-		    !have(mine, &backend->address))
+		    !find(mine, &backend->address))
 			continue;
 		if (*index != INDEX_UNKNOWN)
 			return fail(FAILED,

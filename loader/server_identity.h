@@ -3,6 +3,8 @@
 #ifndef SERVER_IDENTITY_H
 #define SERVER_IDENTITY_H
 
+#include <net/if.h>
+
 #include "config.h"
 
 #define INDEX_UNKNOWN UINT32_MAX
@@ -13,7 +15,7 @@
  */
 enum status identity_find(const struct config *config, uint32_t *index);
 
-/* Whether this host has an address. */
-bool identity_has_address(const struct address *address);
+/* Whether this host has an address, and on which device. */
+bool identity_find_address(const struct address *address, char device[static IF_NAMESIZE]);
 
 #endif

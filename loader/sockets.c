@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "address.h"
 #include "sockets.h"
 
 #ifndef IPPROTO_MPTCP
@@ -177,4 +178,33 @@ int sockets_each_listener(void (*each)(const struct address *address, __be16 por
 	walk.is_mptcp = true;
 	dump.protocol = IPPROTO_MPTCP;
 	return error ? error : run_dumps(&dump);
+}
+
+struct listening_walk {
+	const struct address *address;
+	__be16 port;
+	enum listening listening;
+};
+
+static void note_listener(const struct address *address, __be16 port, bool is_mptcp, void *context)
+{
+	static const struct address any_v4 = { .bytes = { [10] = 0xff, [11] = 0xff } }, any_v6;
+	struct listening_walk *walk = context;
+	const struct address *any = address_is_v4(walk->address) ? &any_v4 : &any_v6;
+
+	if (port != walk->port ||
+	    (!address_equal(address, walk->address) && !address_equal(address, any)))
+		return;
+	if (is_mptcp)
+		walk->listening = LISTENS_MPTCP;
+	else if (walk->listening == LISTENS_NOBODY)
+		walk->listening = LISTENS_TCP;
+}
+
+enum listening sockets_listening(const struct address *address, __be16 port)
+{
+	struct listening_walk walk = { .address = address, .port = port };
+
+	sockets_each_listener(note_listener, &walk);
+	return walk.listening;
 }

@@ -23,4 +23,8 @@ int sockets_each_listener(void (*each)(const struct address *address, __be16 por
 				       void *context),
 			  void *context);
 
+/* What listens there, be it to all addresses. NOBODY as well where the kernel can't tell. */
+enum listening { LISTENS_NOBODY, LISTENS_TCP, LISTENS_MPTCP };
+enum listening sockets_listening(const struct address *address, __be16 port);
+
 #endif

@@ -16,4 +16,7 @@
 int sysctl_read(const char *name, uint32_t *value);
 int sysctl_write(const char *name, uint32_t value);
 
+/* Of net.ipv4.conf: what is in force for a device, the greater of its own value and that of all. */
+uint32_t sysctl_of_device(const char *device, const char *name);
+
 #endif

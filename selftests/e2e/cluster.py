@@ -146,9 +146,9 @@ class Cluster:
         self.lb(f"apply {self.config}")
         self.lb("attach dev lb0")
 
-    def start_servers(self):
+    def start_servers(self, names=SERVERS):
         """The server programs, which know nothing of balancers, and the client's."""
-        for name in SERVERS:
+        for name in names:
             server = self.net[name].start(*PYTHON, "serve", name, str(PORT),
                                           *SERVICES.values(), stdout=subprocess.PIPE)
             if server.stdout.readline() != "listening\n":
