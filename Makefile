@@ -36,6 +36,9 @@ VM_PACKAGES := qemu-system-x86 busybox-static kmod xdp-tools
 VM_TESTS := $(ROWS) $(sort $(wildcard selftests/vm/test_*.py)) selftests/e2e/test_attach.py \
 	selftests/e2e/test_tunnel_devices.py
 
+# For test_guards.py: a build with other programs, and a clock that can be set.
+GUARDED := build/older/mptcp-lb build/selftests/clock_ahead.so
+
 PROVE := prove --merge --exec ''
 
 .DELETE_ON_ERROR:
@@ -65,7 +68,7 @@ daemons: packages
 run-demo: all build/pass.bpf.o build/move-slots
 	$(Q)/usr/bin/python3 -B selftests/e2e/demo.py
 
-run-tests: check $(ROWS) build/pass.bpf.o build/move-slots
+run-tests: check $(ROWS) build/pass.bpf.o build/move-slots $(GUARDED)
 	$(Q)$(PROVE) $(UNITS) $(ROWS) $(E2E)
 
 run-bench: $(patsubst selftests/bench/%.c,build/bench/%,$(wildcard selftests/bench/bench_*.c))
@@ -92,7 +95,7 @@ lint:
 	$(Q)/usr/bin/python3 -B selftests/model/codec.py check selftests/vectors.txt selftests/vectors-more.txt
 	$(Q)/usr/bin/python3 -B selftests/model/ring.py check selftests/vectors-ring.txt
 
-build/loader build/unit build/rows build/bench build/selftests:
+build/loader build/unit build/rows build/bench build/selftests build/older:
 	@mkdir -p $@
 
 build/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h include/*.h) | build/loader
@@ -141,6 +144,22 @@ build/bench/%: selftests/bench/%.c $(LOADER_LIBRARY) build/bench.skel.h | build/
 build/move-slots: selftests/move_slots.c $(LOADER_LIBRARY) | build/selftests
 	$(call msg,CC,$@)
 	$(Q)$(CC) $(CFLAGS) $< $(LOADER_LIBRARY) $(LDLIBS) -o $@
+
+# The same programs in other instructions: one that is not this version, over the same maps.
+build/older/server.bpf.o: bpf/server.bpf.c $(wildcard bpf/*.h include/*.h) | build/older
+	$(call msg,CLANG,$@)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -mcpu=v2 -c $< -o $@
+	$(Q)llvm-strip -g $@
+
+build/older/mptcp-lb: loader/server_programs.c build/older/server.skel.h $(LOADER)
+	$(call msg,LD,$@)
+	$(Q)$(CC) -Ibuild/older $(CFLAGS) -MF build/older/server_programs.d -c $< -o build/older/server_programs.o
+	$(Q)$(CC) $(CFLAGS) build/older/server_programs.o \
+		$(filter-out build/loader/server_programs.o,$(LOADER)) $(LDLIBS) -o $@
+
+build/selftests/clock_ahead.so: selftests/clock_ahead.c | build/selftests
+	$(call msg,CC,$@)
+	$(Q)$(CC) $(CFLAGS) -shared -fPIC $< -ldl -o $@
 
 clean:
 	rm -rf build

@@ -11,6 +11,7 @@
 #define SERVER_HANDED_OUT_MAX 1048576
 #define SERVER_CLIENTS_MAX 65536
 #define SERVER_DEVICES_MAX 16
+#define SERVER_DEVICE_NAME_MAX 16
 
 /* Map `services`, a hash: an address and port of this host that clients connect to; value 1. */
 struct server_service {
@@ -119,6 +120,7 @@ struct server_state {
 	uint32_t devices[SERVER_DEVICES_MAX];         /* ifindex; 0: unused */
 	uint8_t clsact_was_there[SERVER_DEVICES_MAX]; /* 0: we made the qdisc, detach removes it */
 	uint8_t pad[4];
+	char device_names[SERVER_DEVICES_MAX][SERVER_DEVICE_NAME_MAX]; /* by which they come back */
 };
 
 _Static_assert(sizeof(struct server_state) % 8 == 0, "elements of an array map are padded to 8");

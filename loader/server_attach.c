@@ -135,20 +135,29 @@ static enum status attach_fresh(const struct request *request)
 	return status;
 }
 
-/* The devices of the request that have no programs yet; an error if that leaves none. */
-static enum status new_devices(const struct server_state *state, const struct device_list *wanted,
-			       struct device_list *missing)
+static void find_new_devices(const struct server_state *state, const struct device_list *wanted,
+			     struct device_list *missing)
 {
-	for (size_t i = 0; i < wanted->count; i++) {
-		uint32_t ifindex = wanted->ifindex[i];
+	for (size_t i = 0; i < wanted->count; i++)
+		if (device_slot(state, wanted->ifindex[i]) < 0)
+			missing->ifindex[missing->count++] = wanted->ifindex[i];
+}
 
-		if (device_slot(state, ifindex) < 0)
-			missing->ifindex[missing->count++] = ifindex;
-		else if (state->replacing)
-			return fail(FAILED, "the server side is on the device '%s' already",
-				    device_name(ifindex).text);
-	}
-	return DONE;
+/* The programs of this build in the place of an older one's, under living connections. */
+static enum status upgrade(const struct server_state *state, uint32_t ifindex)
+{
+	uint32_t renewed = 0;
+	enum status status = programs_renew(options.pin_dir);
+
+	if (!status)
+		status = devices_complete(options.pin_dir, state);
+	if (!status)
+		status = devices_renew(options.pin_dir, state, &renewed);
+	if (!status && !renewed)
+		return fail(FAILED,
+			    "the server side is on the device '%s' already, and it is this version",
+			    device_name(ifindex).text);
+	return status;
 }
 
 /*
@@ -168,19 +177,21 @@ static enum status refuse_living(struct server_maps *maps, uint32_t ifindex)
 	return status;
 }
 
-/* A further device, or the way back from an attach or detach that did not come to its end. */
+/* A further device, an upgrade, or the way back from an attach or detach that did not end. */
 static enum status attach_more(struct server_maps *maps, const struct request *request)
 {
 	struct server_state *state = server_maps_state(maps);
 	struct device_list missing = {};
-	enum status status;
+	enum status status = DONE;
 
 	if (state->index != request->index || state->index_bits != request->config->index_bits)
 		return fail(FAILED,
 			    "the server side is attached with index %u of %u bits: detach it first",
 			    state->index, state->index_bits);
-	status = new_devices(state, &request->devices, &missing);
-	if (!status && state->replacing && missing.count)
+	find_new_devices(state, &request->devices, &missing);
+	if (state->replacing && !missing.count)
+		return upgrade(state, request->devices.ifindex[0]);
+	if (state->replacing)
 		status = refuse_living(maps, missing.ifindex[0]);
 	if (!status)
 		status = devices_attach(options.pin_dir, state, &missing);

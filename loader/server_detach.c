@@ -129,7 +129,7 @@ static enum status refuse_stamped(struct server_maps *maps, const struct device_
 	enum status status;
 
 	for (size_t i = 0; i < devices->count; i++)
-		live |= programs_are_on(SERVER_EGRESS, devices->ifindex[i]);
+		live |= programs_on(SERVER_EGRESS, devices->ifindex[i]);
 	if (!live)
 		return DONE;
 	status = connections_count(maps, &living);

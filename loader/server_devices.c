@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "server_devices.h"
+#include "server_maps.h"
 #include "server_programs.h"
 
 enum link { LINK_ETHERNET, LINK_NONE, LINK_OTHER };
@@ -112,6 +113,14 @@ int device_slot(const struct server_state *state, uint32_t ifindex)
 	return -1;
 }
 
+/* The number goes last: who sees it finds the name. */
+static void remember(struct server_state *state, int slot, uint32_t ifindex)
+{
+	snprintf(state->device_names[slot], SERVER_DEVICE_NAME_MAX, "%s",
+		 device_name(ifindex).text);
+	__atomic_store_n(&state->devices[slot], ifindex, __ATOMIC_RELEASE);
+}
+
 static enum status add_device(struct server_state *state, uint32_t ifindex)
 {
 	int slot = device_slot(state, 0), error;
@@ -125,7 +134,7 @@ static enum status add_device(struct server_state *state, uint32_t ifindex)
 		return fail(FAILED, "can't give the device '%s' a clsact qdisc: %s",
 			    device_name(ifindex).text, strerror(-error));
 	state->clsact_was_there[slot] = was_there;
-	state->devices[slot] = ifindex;
+	remember(state, slot, ifindex);
 	return DONE;
 }
 
@@ -185,9 +194,37 @@ enum status devices_complete(const char *pin_dir, const struct server_state *sta
 
 	for (enum server_program program = SERVER_INGRESS; program <= SERVER_EGRESS; program++)
 		for (int slot = 0; !status && slot < SERVER_DEVICES_MAX; slot++)
-			if (state->devices[slot] && !programs_are_on(program, state->devices[slot]))
+			if (state->devices[slot] && !programs_on(program, state->devices[slot]))
 				status = put_program(pin_dir, state->devices[slot], program);
 	return status;
+}
+
+static int renew(const char *pin_dir, enum server_program program, uint32_t ifindex,
+		 uint32_t *renewed)
+{
+	bool ethernet = link_of(device_name(ifindex).text) == LINK_ETHERNET;
+
+	if (!programs_on(program, ifindex) ||
+	    !programs_are_old(pin_dir, program, ifindex, ethernet))
+		return 0;
+	*renewed += 1;
+	return programs_replace(pin_dir, program, ifindex, ethernet);
+}
+
+/* Ingress first: the maps are the same, so either understands what the other one does. */
+enum status devices_renew(const char *pin_dir, const struct server_state *state, uint32_t *renewed)
+{
+	*renewed = 0;
+	for (enum server_program program = SERVER_INGRESS; program <= SERVER_EGRESS; program++)
+		for (int slot = 0; slot < SERVER_DEVICES_MAX; slot++) {
+			int error = renew(pin_dir, program, state->devices[slot], renewed);
+
+			if (error)
+				return fail(FAILED, "can't replace the programs of '%s': %s",
+					    device_name(state->devices[slot]).text,
+					    strerror(-error));
+		}
+	return DONE;
 }
 
 void device_detach(struct server_state *state, int slot)
@@ -195,4 +232,93 @@ void device_detach(struct server_state *state, int slot)
 	programs_detach(SERVER_EGRESS, state->devices[slot]);
 	programs_detach(SERVER_INGRESS, state->devices[slot]);
 	release(state, slot);
+}
+
+/* 0, or -errno; ingress first, as ever. */
+static int put_both(const char *pin_dir, struct server_state *state, int slot, uint32_t ifindex)
+{
+	bool ethernet = link_of(device_name(ifindex).text) == LINK_ETHERNET, was_there;
+	int error = clsact_create(ifindex, &was_there);
+
+	for (enum server_program program = SERVER_INGRESS; program <= SERVER_EGRESS; program++)
+		if (!error && !programs_on(program, ifindex))
+			error = programs_attach(pin_dir, program, ifindex, ethernet);
+	if (error)
+		return error;
+	if (!was_there)
+		state->clsact_was_there[slot] = 0;
+	remember(state, slot, ifindex);
+	return 0;
+}
+
+/* Under the lock: who attaches or detaches knows better what is to be there. 0 or -errno. */
+static int mend(const char *pin_dir, struct server_state *state, int slot, uint32_t ifindex)
+{
+	uint32_t before = state->devices[slot];
+	int lock = server_maps_try_lock(pin_dir);
+	int error = -EWOULDBLOCK;
+
+	if (lock < 0)
+		return error;
+	if (state->abi == SERVER_ABI && before && before == state->devices[slot])
+		error = put_both(pin_dir, state, slot, ifindex);
+	close(lock);
+	return error;
+}
+
+/* The device and the programs are there, or were made to be. */
+static void note_whole(struct device_guard *guard, uint32_t ifindex)
+{
+	guard->program = programs_on(SERVER_EGRESS, ifindex);
+	guard->gone = guard->lost = guard->again = false;
+}
+
+static enum device_fate guard_bare(const char *pin_dir, struct server_state *state, int slot,
+				   uint32_t ifindex, struct device_guard *guard)
+{
+	int error = mend(pin_dir, state, slot, ifindex);
+	bool said = guard->lost;
+
+	guard->again = error;
+	guard->lost = said || (error && error != -EWOULDBLOCK);
+	if (error)
+		return guard->lost && !said ? DEVICE_LOST : DEVICE_AS_BEFORE;
+	note_whole(guard, ifindex);
+	return DEVICE_MENDED;
+}
+
+static enum device_fate guard_missing(const char *pin_dir, struct server_state *state, int slot,
+				      struct device_guard *guard)
+{
+	uint32_t ifindex = if_nametoindex(guard->name);
+	bool said = guard->gone;
+	enum device_fate fate;
+
+	guard->gone = guard->again = true;
+	if (!ifindex || device_slot(state, ifindex) >= 0)
+		return said ? DEVICE_AS_BEFORE : DEVICE_GONE;
+	fate = guard_bare(pin_dir, state, slot, ifindex, guard);
+	return fate == DEVICE_MENDED ? DEVICE_BACK : fate;
+}
+
+/* A device that was given another name will come back under that one. */
+static void keep_name(struct server_state *state, int slot, const struct device_guard *guard)
+{
+	if (strncmp(state->device_names[slot], guard->name, SERVER_DEVICE_NAME_MAX))
+		memcpy(state->device_names[slot], guard->name, SERVER_DEVICE_NAME_MAX);
+}
+
+enum device_fate device_guard(const char *pin_dir, struct server_state *state, int slot,
+			      struct device_guard *guard)
+{
+	uint32_t ifindex = state->devices[slot], before = guard->program;
+
+	memcpy(guard->name, state->device_names[slot], sizeof(guard->name));
+	if (!if_indextoname(ifindex, guard->name))
+		return guard_missing(pin_dir, state, slot, guard);
+	keep_name(state, slot, guard);
+	if (!programs_on(SERVER_INGRESS, ifindex) || !programs_on(SERVER_EGRESS, ifindex))
+		return guard_bare(pin_dir, state, slot, ifindex, guard);
+	note_whole(guard, ifindex);
+	return before && before != guard->program ? DEVICE_UPGRADED : DEVICE_AS_BEFORE;
 }

@@ -26,8 +26,8 @@ static void check_devices(struct json_object *findings, const struct server_stat
 			     "when it "
 			     "is back, and 'server detach dev %u' forgets it",
 			     ifindex, ifindex);
-		else if (ifindex && (!programs_are_on(SERVER_INGRESS, ifindex) ||
-				     !programs_are_on(SERVER_EGRESS, ifindex)))
+		else if (ifindex && (!programs_on(SERVER_INGRESS, ifindex) ||
+				     !programs_on(SERVER_EGRESS, ifindex)))
 			find(findings,
 			     "the programs are gone from the device '%s': 'server run' puts them "
 			     "back",

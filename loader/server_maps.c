@@ -165,24 +165,42 @@ bool server_maps_attached(const char *pin_dir)
 	return state.abi;
 }
 
+/* -errno: -EWOULDBLOCK where somebody has it. */
+static int lock_directory(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), error;
+
+	if (fd < 0 || !flock(fd, LOCK_EX | LOCK_NB))
+		return fd < 0 ? -errno : fd;
+	error = -errno;
+	close(fd);
+	return error;
+}
+
 enum status server_maps_lock(const char *pin_dir, int *lock)
+{
+	char path[PATH_BYTES];
+
+	snprintf(path, sizeof(path), "%s/server", pin_dir);
+	*lock = lock_directory(path);
+	if (*lock == -ENOENT)
+		return fail(NOT_LOADED, "the server side is not attached: there is no '%s'", path);
+	if (*lock == -EWOULDBLOCK)
+		return fail(FAILED, "another 'server attach' or 'server detach' is at work");
+	if (*lock < 0)
+		return fail(FAILED, "can't open '%s': %s", path,
+			    *lock == -EACCES ? "this needs root" : strerror(-*lock));
+	return DONE;
+}
+
+int server_maps_try_lock(const char *pin_dir)
 {
 	char path[PATH_BYTES];
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/server", pin_dir);
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT)
-		return fail(NOT_LOADED, "the server side is not attached: there is no '%s'", path);
-	if (fd < 0)
-		return fail(FAILED, "can't open '%s': %s", path,
-			    errno == EACCES ? "this needs root" : strerror(errno));
-	if (flock(fd, LOCK_EX | LOCK_NB)) {
-		close(fd);
-		return fail(FAILED, "another 'server attach' or 'server detach' is at work");
-	}
-	*lock = fd;
-	return DONE;
+	fd = lock_directory(path);
+	return fd < 0 ? -1 : fd;
 }
 
 bool server_maps_claim_queue(struct server_maps *maps)

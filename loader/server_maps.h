@@ -28,6 +28,9 @@ bool server_maps_attached(const char *pin_dir);
  */
 enum status server_maps_lock(const char *pin_dir, int *lock);
 
+/* Likewise, without a word: -1 if it is not to be had. */
+int server_maps_try_lock(const char *pin_dir);
+
 /*
  * `server run` claims the queue of keys for as long as the maps are open; false if another
  * one has. The other function only asks whether one has.

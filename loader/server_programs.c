@@ -62,31 +62,90 @@ static int pin_programs(const struct server_bpf *skeleton, const char *pin_dir)
 	return error;
 }
 
-/* libbpf pins the maps as it creates them, below the pin root path. */
-enum status programs_load(const char *pin_dir)
+/* libbpf pins the maps as it creates them, below the pin root path; those there are it takes. */
+static enum status load_skeleton(const char *pin_dir, struct server_bpf **skeleton)
 {
 	char directory[PATH_BYTES];
 	LIBBPF_OPTS(bpf_object_open_opts, open_options, .pin_root_path = directory);
+	int error;
+
+	pin_path(directory, pin_dir, "");
+	*skeleton = server_bpf__open_opts(&open_options);
+	if (!*skeleton)
+		return fail(FAILED, "can't open the server side's object: %s", strerror(errno));
+	error = server_bpf__load(*skeleton);
+	if (!error)
+		return DONE;
+	server_bpf__destroy(*skeleton);
+	return fail(FAILED, "the kernel refuses the server side's programs: %s", strerror(-error));
+}
+
+enum status programs_load(const char *pin_dir)
+{
 	struct server_bpf *skeleton;
-	enum status status = DONE;
+	enum status status;
 	int error;
 
 	unpin_all(pin_dir); /* what a killed attach or detach left */
-	pin_path(directory, pin_dir, "");
-	skeleton = server_bpf__open_opts(&open_options);
-	if (!skeleton)
-		return fail(FAILED, "can't open the server side's object: %s", strerror(errno));
-	error = server_bpf__load(skeleton);
-	if (error)
-		status = fail(FAILED, "the kernel refuses the server side's programs: %s",
-			      strerror(-error));
-	else if ((error = pin_programs(skeleton, pin_dir)))
-		status = fail(FAILED, "can't pin the server side's programs in '%s': %s", directory,
-			      strerror(-error));
-	server_bpf__destroy(skeleton);
+	status = load_skeleton(pin_dir, &skeleton);
+	if (!status) {
+		error = pin_programs(skeleton, pin_dir);
+		if (error)
+			status = fail(FAILED, "can't pin the server side's programs in '%s': %s",
+				      pin_dir, strerror(-error));
+		server_bpf__destroy(skeleton);
+	}
 	if (status)
 		programs_unpin(pin_dir);
 	return status;
+}
+
+/* The kernel's digest of a program's instructions; 0: unknown. */
+static uint64_t tag_of(int fd)
+{
+	struct bpf_prog_info info = {};
+	uint32_t length = sizeof(info);
+	uint64_t tag;
+
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &length))
+		return 0;
+	memcpy(&tag, info.tag, sizeof(tag));
+	return tag;
+}
+
+/* In one step: who opens the pin has the old one or the new one. */
+static int repin(struct bpf_program *program, const char *pin_dir)
+{
+	char path[PATH_BYTES], temporary[PATH_BYTES];
+	int error;
+
+	pin_path(path, pin_dir, bpf_program__name(program));
+	pin_path(temporary, pin_dir, "new");
+	unlink(temporary);
+	error = bpf_program__pin(program, temporary);
+	if (error)
+		return error;
+	return rename(temporary, path) ? -errno : 0;
+}
+
+enum status programs_renew(const char *pin_dir)
+{
+	struct bpf_program *program;
+	struct server_bpf *skeleton;
+	enum status status = load_skeleton(pin_dir, &skeleton);
+	int error = 0;
+
+	if (status)
+		return status;
+	bpf_object__for_each_program(program, skeleton->obj)
+	{
+		if (!error)
+			error = repin(program, pin_dir);
+	}
+	server_bpf__destroy(skeleton);
+	return error ? fail(FAILED, "can't pin the server side's programs in '%s': %s", pin_dir,
+			    strerror(-error))
+		     : DONE;
 }
 
 void programs_unpin(const char *pin_dir)
@@ -98,21 +157,54 @@ void programs_unpin(const char *pin_dir)
 	rmdir(path);
 }
 
-int programs_attach(const char *pin_dir, enum server_program program, uint32_t ifindex,
-		    bool ethernet)
+static int open_pin(const char *pin_dir, enum server_program program, bool ethernet)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = programs[program].point);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = TC_HANDLE, .priority = TC_PRIORITY);
 	char path[PATH_BYTES];
-	int error;
 
 	pin_path(path, pin_dir, ethernet ? programs[program].ethernet : programs[program].l3);
-	opts.prog_fd = bpf_obj_get(path);
+	return bpf_obj_get(path);
+}
+
+static int put(const char *pin_dir, enum server_program program, uint32_t ifindex, bool ethernet,
+	       uint32_t flags)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = programs[program].point);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = TC_HANDLE, .priority = TC_PRIORITY,
+		    .flags = flags);
+	int error;
+
+	opts.prog_fd = open_pin(pin_dir, program, ethernet);
 	if (opts.prog_fd < 0)
 		return -errno;
 	error = bpf_tc_attach(&hook, &opts);
 	close(opts.prog_fd);
 	return error;
+}
+
+int programs_attach(const char *pin_dir, enum server_program program, uint32_t ifindex,
+		    bool ethernet)
+{
+	return put(pin_dir, program, ifindex, ethernet, 0);
+}
+
+int programs_replace(const char *pin_dir, enum server_program program, uint32_t ifindex,
+		     bool ethernet)
+{
+	return put(pin_dir, program, ifindex, ethernet, BPF_TC_F_REPLACE);
+}
+
+bool programs_are_old(const char *pin_dir, enum server_program program, uint32_t ifindex,
+		      bool ethernet)
+{
+	int pinned = open_pin(pin_dir, program, ethernet);
+	int there = bpf_prog_get_fd_by_id(programs_on(program, ifindex));
+	bool old = tag_of(pinned) != tag_of(there);
+
+	if (pinned >= 0)
+		close(pinned);
+	if (there >= 0)
+		close(there);
+	return old;
 }
 
 int programs_detach(enum server_program program, uint32_t ifindex)
@@ -123,12 +215,12 @@ int programs_detach(enum server_program program, uint32_t ifindex)
 	return bpf_tc_detach(&hook, &opts);
 }
 
-bool programs_are_on(enum server_program program, uint32_t ifindex)
+uint32_t programs_on(enum server_program program, uint32_t ifindex)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = programs[program].point);
 	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = TC_HANDLE, .priority = TC_PRIORITY);
 
-	return !bpf_tc_query(&hook, &opts);
+	return bpf_tc_query(&hook, &opts) ? 0 : opts.prog_id;
 }
 
 int clsact_create(uint32_t ifindex, bool *was_there)

@@ -3,19 +3,19 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "config.h"
+#include "journal.h"
 #include "keyhunt.h"
 #include "keyqueue.h"
 #include "server_commands.h"
 #include "server_connections.h"
-#include "sysctls.h"
+#include "server_goal.h"
+#include "server_watch.h"
 
 #define NICENESS 10
 #define WAIT_REST_MS 50  /* between turns of as long: half of a CPU for each thread, at most */
@@ -25,26 +25,15 @@
 #define CROWDED_SAID_EVERY_S 600
 #define PRUNE_EVERY_S 10
 
-static const struct {
-	const char *name, *words;
-	uint32_t wanted;
-	const char *cost;
-} watched[] = {
-	{ SYSCTL_SYNCOOKIES, "net.ipv4.tcp_syncookies", SYNCOOKIES_ALWAYS,
-	  "new connections keep the kernel's keys, and lose their joins" },
-	{ SYSCTL_TIMESTAMPS, "net.ipv4.tcp_timestamps", TIMESTAMPS_NO_OFFSET,
-	  "new connections get wrong stamps or none, and break when the ring changes" },
-};
-
-#define WATCHED (sizeof(watched) / sizeof(*watched))
-
 struct daemon {
 	struct server_maps *maps;
 	struct server_state *state;
 	struct keyqueue *queue;
+	struct server_watch *watch;
+	struct keysearch_goal goal;
+	struct goal_files files;
 	uint64_t threads; /* that search keys */
 	int signals;
-	uint32_t sysctls[WATCHED]; /* as last seen */
 	int64_t began_ms;
 	bool filled;         /* once */
 	time_t crowded_said; /* 0: never */
@@ -52,18 +41,6 @@ struct daemon {
 	time_t pruned;
 	bool prune_failed; /* the last time, and it was said */
 };
-
-/* For the journal, which adds the time. */
-static void __attribute__((format(printf, 1, 2))) note(const char *format, ...)
-{
-	va_list arguments;
-
-	fputs("server run: ", stderr);
-	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
-	va_end(arguments);
-	fputc('\n', stderr);
-}
 
 static int64_t now_ms(void)
 {
@@ -76,22 +53,6 @@ static int64_t now_ms(void)
 static time_t now_s(void)
 {
 	return now_ms() / 1000;
-}
-
-static void watch_sysctls(struct daemon *daemon)
-{
-	for (size_t i = 0; i < WATCHED; i++) {
-		uint32_t value;
-
-		if (sysctl_read(watched[i].name, &value) || value == daemon->sysctls[i])
-			continue;
-		daemon->sysctls[i] = value;
-		if (value == watched[i].wanted)
-			note("%s is %u again", watched[i].words, value);
-		else
-			note("%s is %u and not %u: %s", watched[i].words, value, watched[i].wanted,
-			     watched[i].cost);
-	}
 }
 
 static bool are_short(const struct daemon *daemon)
@@ -149,38 +110,92 @@ static bool is_detached(const struct daemon *daemon)
 	return daemon->state->abi != SERVER_ABI || !server_maps_attached(options.pin_dir);
 }
 
-/* False on a signal. While nothing happens, the birth of a connection ends the wait. */
-static bool wait_for_turn(struct daemon *daemon, int wait_ms)
+/* Keys of what the configuration said before are dropped from the queue; in use they stay. */
+static enum status begin_anew(struct daemon *daemon, const struct keysearch_goal *goal)
+{
+	uint32_t before = daemon->goal.epoch;
+	enum status status;
+
+	keyqueue_close(daemon->queue);
+	daemon->queue = NULL;
+	status = keyqueue_open(daemon->maps, goal, daemon->threads, &daemon->queue);
+	if (status)
+		return status;
+	daemon->goal = *goal;
+	daemon->began_ms = now_ms();
+	daemon->filled = false;
+	if (goal->epoch != before)
+		note("keys are issued under epoch %u from now on, and no more under epoch %u",
+		     goal->epoch, before);
+	else
+		note("keys are issued under a new secret of epoch %u from now on", goal->epoch);
+	return DONE;
+}
+
+static enum status reread(struct daemon *daemon)
+{
+	struct keysearch_goal goal;
+	enum status status = DONE;
+
+	if (goal_read(daemon->state, &goal, &daemon->files))
+		note("keys are issued as before, since the configuration can't be followed");
+	else if (!goal_equal(&goal, &daemon->goal))
+		status = begin_anew(daemon, &goal);
+	explicit_bzero(&goal, sizeof(goal));
+	return status;
+}
+
+/* What a signal asks for; *ends if it asks for the end. */
+static enum status obey(struct daemon *daemon, bool *ends)
+{
+	struct signalfd_siginfo signal;
+
+	if (read(daemon->signals, &signal, sizeof(signal)) != sizeof(signal))
+		return DONE;
+	*ends = signal.ssi_signo != SIGHUP;
+	return *ends ? DONE : reread(daemon);
+}
+
+/*
+ * Until a signal comes, something changes on the host, or it is time. While nothing happens,
+ * the birth of a connection ends the wait.
+ */
+static enum status wait_for_turn(struct daemon *daemon, int wait_ms, bool *ends)
 {
 	struct pollfd fds[] = {
 		{ .fd = daemon->signals, .events = POLLIN },
+		{ .fd = watch_events(daemon->watch), .events = POLLIN },
 		{ .fd = keyqueue_births(daemon->queue), .events = POLLIN },
 	};
 
-	poll(fds, wait_ms == WAIT_IDLE_MS ? 2 : 1, wait_ms);
-	if (fds[1].revents)
+	poll(fds, wait_ms == WAIT_IDLE_MS ? 3 : 2, wait_ms);
+	if (fds[2].revents)
 		daemon->key_went = now_s();
-	return !fds[0].revents;
+	if (fds[0].revents)
+		return obey(daemon, ends);
+	return goal_files_changed(&daemon->files) ? reread(daemon) : DONE;
 }
 
 static enum status serve(struct daemon *daemon)
 {
+	enum status status;
+	bool ends = false;
 	int wait_ms = 0;
 
-	while (wait_for_turn(daemon, wait_ms)) {
+	while (!(status = wait_for_turn(daemon, wait_ms, &ends)) && !ends) {
 		enum refill refill;
 
 		if (is_detached(daemon)) {
 			note("the server side was detached");
 			return DONE;
 		}
-		watch_sysctls(daemon);
+		watch_turn(daemon->watch);
 		refill = keyqueue_refill(daemon->queue);
 		prune_connections(daemon);
 		say_progress(daemon, refill);
 		wait_ms = pace_ms(daemon, refill);
 	}
-	return DONE;
+	return status;
 }
 
 /* A signal is taken between two turns, so none leaves a key half queued. */
@@ -191,65 +206,41 @@ static enum status open_signals(struct daemon *daemon)
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	daemon->signals = signalfd(-1, &set, SFD_CLOEXEC);
+	daemon->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (daemon->signals < 0)
 		return fail(FAILED, "signals cannot be waited for: %s", strerror(errno));
 	return DONE;
 }
 
-static enum status goal_of(const struct config *config, const struct server_state *state,
-			   struct keysearch_goal *goal)
+static enum status fill_and_serve(struct daemon *daemon)
 {
-	if (config->index_bits != state->index_bits)
-		return fail(BAD_CONFIG,
-			    "the server side was attached with index-bits %u, and the "
-			    "configuration says %u",
-			    state->index_bits, config->index_bits);
-	if (!config->secrets[config->epoch].present)
-		return fail(BAD_CONFIG,
-			    "there is no secret for epoch %u, under which keys are issued",
-			    config->epoch);
-	*goal = (struct keysearch_goal){
-		.secret = config->secrets[config->epoch].secret,
-		.epoch = config->epoch,
-		.index_bits = state->index_bits,
-		.index = state->index,
-		.version = MPTCP_V1, /* the only one that Linux speaks */
-	};
-	return DONE;
-}
+	enum status status = goal_read(daemon->state, &daemon->goal, &daemon->files);
 
-static enum status read_goal(const struct server_state *state, struct keysearch_goal *goal)
-{
-	const char *file = options.config_file ? options.config_file : CONFIG_FILE_DEFAULT;
-	struct config *config = config_new();
-	enum status status = config_read(file, config);
-
+	if (status)
+		return status;
+	status = keyqueue_open(daemon->maps, &daemon->goal, daemon->threads, &daemon->queue);
 	if (!status)
-		status = goal_of(config, state, goal);
-	config_free(config);
+		status = serve(daemon);
+	if (daemon->queue)
+		keyqueue_close(daemon->queue);
 	return status;
 }
 
-static enum status fill_and_serve(struct daemon *daemon)
+static enum status claim_and_watch(struct daemon *daemon)
 {
-	struct keysearch_goal goal;
 	enum status status;
 
 	if (daemon->state->abi != SERVER_ABI)
 		return fail(NOT_LOADED, "the server side is not attached");
 	if (!server_maps_claim_queue(daemon->maps))
 		return fail(FAILED, "another 'server run' is at work here");
-	status = read_goal(daemon->state, &goal);
+	status = watch_open(daemon->maps, &daemon->watch);
 	if (status)
 		return status;
-	status = keyqueue_open(daemon->maps, &goal, daemon->threads, &daemon->queue);
-	explicit_bzero(&goal, sizeof(goal));
-	if (status)
-		return status;
-	status = serve(daemon);
-	keyqueue_close(daemon->queue);
+	status = fill_and_serve(daemon);
+	watch_close(daemon->watch);
 	return status;
 }
 
@@ -267,8 +258,6 @@ enum status server_run(struct words *words)
 	struct daemon daemon = { .threads = 1, .began_ms = now_ms() };
 	enum status status = parse_words(words, &daemon);
 
-	for (size_t i = 0; i < WATCHED; i++)
-		daemon.sysctls[i] = watched[i].wanted;
 	if (!status)
 		status = server_maps_open(options.pin_dir, &daemon.maps);
 	if (status)
@@ -277,9 +266,10 @@ enum status server_run(struct words *words)
 	nice(NICENESS);
 	status = open_signals(&daemon);
 	if (!status) {
-		status = fill_and_serve(&daemon);
+		status = claim_and_watch(&daemon);
 		close(daemon.signals);
 	}
+	explicit_bzero(&daemon.goal, sizeof(daemon.goal));
 	server_maps_close(daemon.maps);
 	return status;
 }
