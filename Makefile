@@ -36,8 +36,8 @@ VM_PACKAGES := qemu-system-x86 busybox-static kmod xdp-tools
 VM_TESTS := $(ROWS) $(sort $(wildcard selftests/vm/test_*.py)) selftests/e2e/test_attach.py \
 	selftests/e2e/test_tunnel_devices.py
 
-# For test_guards.py: a build with other programs, and a clock that can be set.
-GUARDED := build/older/mptcp-lb build/selftests/clock_ahead.so
+# For test_guards.py and test_refresh.py: a build with other programs, a clock that can be set.
+GUARDED := build/older/mptcp-lb build/selftests/clock_ahead.so build/refresh-stamps
 
 PROVE := prove --merge --exec ''
 
@@ -156,6 +156,10 @@ build/older/mptcp-lb: loader/server_programs.c build/older/server.skel.h $(LOADE
 	$(Q)$(CC) -Ibuild/older $(CFLAGS) -MF build/older/server_programs.d -c $< -o build/older/server_programs.o
 	$(Q)$(CC) $(CFLAGS) build/older/server_programs.o \
 		$(filter-out build/loader/server_programs.o,$(LOADER)) $(LDLIBS) -o $@
+
+build/refresh-stamps: selftests/refresh_stamps.c $(LOADER_LIBRARY) | build/selftests
+	$(call msg,CC,$@)
+	$(Q)$(CC) $(CFLAGS) $< $(LOADER_LIBRARY) $(LDLIBS) -o $@
 
 build/selftests/clock_ahead.so: selftests/clock_ahead.c | build/selftests
 	$(call msg,CC,$@)

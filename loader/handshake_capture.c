@@ -14,7 +14,7 @@
 #include "../include/tcpopt.h"
 #include "address.h"
 #include "handshake_capture.h"
-#include "keysearch.h"
+#include "keyhash.h"
 
 #define FRAME_BYTES 160 /* Ethernet, IPv6 and TCP with all its options */
 #define ROOM_BYTES (16 << 20)
@@ -150,7 +150,7 @@ static void note_key(const struct segment *segment, struct capture_tally *tally)
 	if (!key)
 		return;
 	memcpy(&wire, segment->frame + segment->options.capable + MPTCP_KEY_OFFSET, sizeof(wire));
-	*key = (struct captured_key){ segment->to_port, keysearch_token(wire, MPTCP_V1) };
+	*key = (struct captured_key){ segment->to_port, keyhash_token(wire, MPTCP_V1) };
 }
 
 static void note_sent(const struct segment *segment, const struct server_state *state,

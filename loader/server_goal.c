@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../include/stamp.h"
+#include "horizon.h"
 #include "server_goal.h"
 
 static const char *config_file(void)
@@ -50,6 +52,9 @@ enum status goal_read(const struct server_state *state, struct keysearch_goal *g
 	status = config_read(config_file(), config);
 	if (!status)
 		status = goal_of(config, state, goal);
+	if (!status)
+		files->horizon_ms =
+			stamp_horizon_ms(horizon_gap(config, state->index), state->index_bits);
 	if (!status && strcmp(files->secret, config->secrets[config->epoch].file)) {
 		snprintf(files->secret, sizeof(files->secret), "%s",
 			 config->secrets[config->epoch].file);

@@ -12,7 +12,8 @@
 struct goal_files {
 	char secret[SECRET_FILE_MAX];
 	struct stat seen[2];
-	bool touched; /* by the last look; it may still be being written */
+	uint64_t horizon_ms; /* how old a stamp of this index may grow */
+	bool touched;        /* by the last look; it may still be being written */
 };
 
 /* Reads the configuration. Says why it can't, or does not fit the attachment. */

@@ -15,6 +15,7 @@
 #include "server_commands.h"
 #include "server_connections.h"
 #include "server_goal.h"
+#include "server_refresh.h"
 #include "server_watch.h"
 
 #define NICENESS 10
@@ -30,6 +31,7 @@ struct daemon {
 	struct server_state *state;
 	struct keyqueue *queue;
 	struct server_watch *watch;
+	struct server_refresh *refresh;
 	struct keysearch_goal goal;
 	struct goal_files files;
 	uint64_t threads; /* that search keys */
@@ -103,6 +105,13 @@ static void prune_connections(struct daemon *daemon)
 	if (error && !daemon->prune_failed)
 		connections_unread(error);
 	daemon->prune_failed = error;
+}
+
+/* Twice within the time that a stamp lasts, should one segment be lost. */
+static void refresh_stamps(struct daemon *daemon)
+{
+	if (daemon->state->stamping)
+		refresh_turn(daemon->refresh, daemon->files.horizon_ms / 2);
 }
 
 static bool is_detached(const struct daemon *daemon)
@@ -192,6 +201,7 @@ static enum status serve(struct daemon *daemon)
 		watch_turn(daemon->watch);
 		refill = keyqueue_refill(daemon->queue);
 		prune_connections(daemon);
+		refresh_stamps(daemon);
 		say_progress(daemon, refill);
 		wait_ms = pace_ms(daemon, refill);
 	}
@@ -239,7 +249,11 @@ static enum status claim_and_watch(struct daemon *daemon)
 	status = watch_open(daemon->maps, &daemon->watch);
 	if (status)
 		return status;
-	status = fill_and_serve(daemon);
+	status = refresh_open(daemon->maps, &daemon->refresh);
+	if (!status) {
+		status = fill_and_serve(daemon);
+		refresh_close(daemon->refresh);
+	}
 	watch_close(daemon->watch);
 	return status;
 }

@@ -6,6 +6,7 @@
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -26,6 +27,7 @@ struct dump {
 	int family;
 	uint32_t protocol;
 	uint32_t states;
+	uint8_t extensions;
 	mnl_cb_t each;
 	void *walk;
 };
@@ -42,6 +44,7 @@ static int request(struct mnl_socket *socket, const struct dump *dump)
 	query->sdiag_family = dump->family;
 	query->sdiag_protocol = (uint8_t)dump->protocol;
 	query->idiag_states = dump->states;
+	query->idiag_ext = dump->extensions;
 	if (dump->protocol > UINT8_MAX)
 		mnl_attr_put_u32(header, INET_DIAG_REQ_PROTOCOL, dump->protocol);
 	return mnl_socket_sendto(socket, header, header->nlmsg_len) < 0 ? -errno : 0;
@@ -99,6 +102,16 @@ static struct address address_of(const struct inet_diag_msg *message, const __be
 	return address;
 }
 
+static struct connection connection_of(const struct inet_diag_msg *message)
+{
+	return (struct connection){
+		.local = address_of(message, message->id.idiag_src),
+		.remote = address_of(message, message->id.idiag_dst),
+		.local_port = message->id.idiag_sport,
+		.remote_port = message->id.idiag_dport,
+	};
+}
+
 struct connection_walk {
 	void (*each)(const struct connection *connection, int state, void *context);
 	void *context;
@@ -108,12 +121,7 @@ static int each_connection(const struct nlmsghdr *header, void *walk_data)
 {
 	const struct inet_diag_msg *message = mnl_nlmsg_get_payload(header);
 	const struct connection_walk *walk = walk_data;
-	struct connection connection = {
-		.local = address_of(message, message->id.idiag_src),
-		.remote = address_of(message, message->id.idiag_dst),
-		.local_port = message->id.idiag_sport,
-		.remote_port = message->id.idiag_dport,
-	};
+	struct connection connection = connection_of(message);
 
 	walk->each(&connection, message->idiag_state, walk->context);
 	return MNL_CB_OK;
@@ -128,6 +136,51 @@ int sockets_each_connection(void (*each)(const struct connection *connection, in
 		.protocol = IPPROTO_TCP,
 		.states = STATES_WITH_PEER,
 		.each = each_connection,
+		.walk = &walk,
+	};
+
+	return run_dumps(&dump);
+}
+
+struct idle_walk {
+	void (*each)(const struct connection *connection, uint32_t idle_ms, void *context);
+	void *context;
+};
+
+static int note_idle(const struct nlattr *attribute, void *idle_ms)
+{
+	const struct tcp_info *info = mnl_attr_get_payload(attribute);
+
+	if (mnl_attr_get_type(attribute) == INET_DIAG_INFO &&
+	    mnl_attr_get_payload_len(attribute) >= offsetof(struct tcp_info, tcpi_last_ack_recv))
+		*(uint32_t *)idle_ms = info->tcpi_last_data_sent < info->tcpi_last_data_recv
+					       ? info->tcpi_last_data_sent
+					       : info->tcpi_last_data_recv;
+	return MNL_CB_OK;
+}
+
+static int each_idle(const struct nlmsghdr *header, void *walk_data)
+{
+	const struct inet_diag_msg *message = mnl_nlmsg_get_payload(header);
+	const struct idle_walk *walk = walk_data;
+	struct connection connection = connection_of(message);
+	uint32_t idle_ms = 0;
+
+	mnl_attr_parse(header, sizeof(*message), note_idle, &idle_ms);
+	walk->each(&connection, idle_ms, walk->context);
+	return MNL_CB_OK;
+}
+
+int sockets_each_idle(void (*each)(const struct connection *connection, uint32_t idle_ms,
+				   void *context),
+		      void *context)
+{
+	struct idle_walk walk = { each, context };
+	struct dump dump = {
+		.protocol = IPPROTO_TCP,
+		.states = 1u << TCP_ESTABLISHED | 1u << TCP_CLOSE_WAIT,
+		.extensions = 1 << (INET_DIAG_INFO - 1),
+		.each = each_idle,
 		.walk = &walk,
 	};
 

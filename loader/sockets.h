@@ -16,6 +16,14 @@ int sockets_each_connection(void (*each)(const struct connection *connection, in
 			    void *context);
 
 /*
+ * Every established TCP socket, and for how long no data went either way: the last thing that
+ * the peer surely heard in its window was an answer to that. Returns 0 or -errno.
+ */
+int sockets_each_idle(void (*each)(const struct connection *connection, uint32_t idle_ms,
+				   void *context),
+		      void *context);
+
+/*
  * Every listening socket, an MPTCP one twice: as TCP and as MPTCP. One that listens to all of
  * IPv6 and IPv4 is told as both. Returns 0 or -errno.
  */

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Prints, as JSON, the last TSecr of each flow that leaves the namespace it runs in."""
+"""Prints, as JSON, the last TSecr (or `first`) of each flow that leaves the namespace it runs in."""
 
 import json
 import select
@@ -34,25 +34,27 @@ def ts_ecr(segment):
     return None
 
 
-def note(frame, where, seen):
+def note(frame, where, seen, first):
     sent = where[2] == socket.PACKET_OUTGOING and tcp_of(frame)
     if sent and sent[1][13] & TCP_ACK:
         port = struct.unpack_from("!H", sent[1])[0]
-        seen[f"{sent[0]} {port}"] = ts_ecr(sent[1]), int(time.time() * 1000)
+        flow = f"{sent[0]} {port}"
+        if not first or flow not in seen:
+            seen[flow] = ts_ecr(sent[1]), int(time.time() * 1000)
 
 
-def main():
-    """Until its input ends."""
+def main(first):
+    """Until its input ends and all that came before is taken in."""
     seen = {}
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL)) as sock:
         print("listening", flush=True)
         while True:
             ready = select.select([sock, sys.stdin], [], [])[0]
-            if sys.stdin in ready:
+            if sock not in ready:
                 break
-            note(*sock.recvfrom(2048), seen)
+            note(*sock.recvfrom(2048), seen, first)
     print(json.dumps(seen))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:] == ["first"])
