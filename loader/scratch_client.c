@@ -30,7 +30,7 @@
 #define READY_ROUNDS 1000
 #define READY_PAUSE_US 1000
 
-struct client {
+struct scratch_client {
 	struct pollfd connections[SCRATCH_CONNECTIONS_MAX];
 	uint32_t count;
 };
@@ -138,7 +138,7 @@ static int start_connection(const struct scratch_order *order)
  * Waits until each connection has one of the events or has failed, or the time is up; how many
  * have not failed. poll() passes over those whose descriptor is turned to its complement.
  */
-static uint32_t wait_for_all(struct client *client, short events, int patience_ms)
+static uint32_t wait_for_all(struct scratch_client *client, short events, int patience_ms)
 {
 	int64_t end_ms = now_ms() + patience_ms;
 	uint32_t waiting = client->count, came = 0;
@@ -161,7 +161,7 @@ static uint32_t wait_for_all(struct client *client, short events, int patience_m
 	return came;
 }
 
-static uint32_t connect_all(struct client *client, const struct scratch_order *order)
+static uint32_t connect_all(struct scratch_client *client, const struct scratch_order *order)
 {
 	if (!set_up(order))
 		return 0;
@@ -176,7 +176,7 @@ static uint32_t connect_all(struct client *client, const struct scratch_order *o
 }
 
 /* First as any client ends; who does not end as well then is reset. */
-static void disconnect_all(struct client *client)
+static void disconnect_all(struct scratch_client *client)
 {
 	const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
 
@@ -193,7 +193,7 @@ static void disconnect_all(struct client *client)
 void scratch_client(int orders)
 {
 	struct scratch_order order;
-	struct client client = {};
+	struct scratch_client client = {};
 	uint32_t answer = 1;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
