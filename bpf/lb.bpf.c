@@ -29,7 +29,8 @@ static __always_inline enum reason decide(struct xdp_md *ctx, struct packet *pkt
 	const struct backend *backend;
 
 	service = find_line(pkt, pkt->dport, cluster->service_seed);
-	if (unlikely(!service))
+	/* Port 0 finds the line that stands for the address. */
+	if (unlikely(!service || !pkt->dport))
 		service = find_join_port(pkt, cluster);
 	else if (!pkt->protocol)
 		pkt->clue = find_clue(ctx, pkt);

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A balancer with two backends, and what it decides about a frame. */
+#ifndef SELFTESTS_OUTCOME_H
+#define SELFTESTS_OUTCOME_H
+
+#include <linux/bpf.h>
+
+#include "../include/reason.h"
+#include "../loader/cmd.h"
+#include "fixture.h"
+#include "packet.h"
+#include "tap.h"
+
+#define WALL_MS 0xc4653601u
+#define STAMP(index) (WALL_MS - 1 + (index) * (1u << 24)) /* at index bits 8 */
+#define TOKEN_OF_7 0x7dbb86edu /* under the secret 00..0f, as in selftests/vectors.txt */
+#define NO_BACKEND (-1)
+#define BY(why, index) .reason = REASON_##why, .backend = index
+
+enum { ON_RING = 1, NAMED = 7 };
+
+/* What became of a packet. */
+struct outcome {
+	enum reason reason;
+	int backend; /* by the MAC that it went to */
+	uint32_t verdict;
+	size_t length;
+	uint8_t frame[FRAME_MAX];
+};
+
+#define COUNTED (3 * COUNTER_REASONS) /* of no service, of the one over IPv4, of IPv6's */
+
+static struct tables *tables;
+static int program, counters;
+static uint64_t counted[COUNTED]; /* as the last run left them */
+
+static inline void add_service(struct config *config, const char *address)
+{
+	struct config_service *service = &config->services[config->service_count++];
+
+	address_parse(address, &service->address);
+	service->port = SERVICE_PORT;
+	service->stamps = true;
+	service->weight[ON_RING] = 101;
+	service->weight[NAMED] = 1;
+}
+
+static inline void decision_begin(void)
+{
+	struct config *config = config_new();
+	char path[128];
+
+	fixture_network("variants");
+	fixture_secret(config, 1);
+	fixture_backend(config, ON_RING, false, BACKEND_UP);
+	fixture_backend(config, NAMED, false, BACKEND_UP);
+	add_service(config, SERVICE_V4);
+	add_service(config, SERVICE_V6);
+	if (cmd_load(&(struct words){}) || tables_open(fixture_pins, &tables) ||
+	    tables_publish(tables, config))
+		fixture_die("can't load");
+	fixture_freeze_clock(tables, WALL_MS);
+	snprintf(path, sizeof(path), "%s/lb", fixture_pins);
+	program = bpf_obj_get(path);
+	if (program < 0)
+		fixture_die("can't open the program");
+	snprintf(path, sizeof(path), "%s/counters", fixture_pins);
+	counters = bpf_obj_get(path);
+	config_free(config);
+}
+
+static inline void decision_end(void)
+{
+	tables_close(tables);
+	cmd_unload(&(struct words){});
+}
+
+/* Their sums over all CPUs. */
+static inline void read_counters(uint64_t sums[static COUNTED])
+{
+	static uint64_t *values;
+	uint32_t keys[COUNTED], next, count = COUNTED, cpus = libbpf_num_possible_cpus();
+
+	if (!values)
+		values = calloc(COUNTED * cpus, sizeof(*values));
+	if (bpf_map_lookup_batch(counters, NULL, &next, keys, values, &count, NULL) ||
+	    count != COUNTED)
+		fixture_die("can't read the counters");
+	for (uint32_t i = 0; i < COUNTED; i++) {
+		sums[i] = 0;
+		for (uint32_t cpu = 0; cpu < cpus; cpu++)
+			sums[i] += values[i * cpus + cpu];
+	}
+}
+
+/* False: not exactly one reason was counted. */
+static inline bool read_reason(struct outcome *outcome)
+{
+	uint64_t now[COUNTED];
+	int reasons = 0;
+
+	read_counters(now);
+	for (uint32_t i = 0; i < COUNTED; i++) {
+		if (now[i] != counted[i])
+			outcome->reason = i % COUNTER_REASONS;
+		reasons += now[i] - counted[i];
+	}
+	memcpy(counted, now, sizeof(counted));
+	return reasons == 1;
+}
+
+static inline bool is_for_backend(enum reason reason)
+{
+#define DISPOSITION(name, disposition, words) disposition,
+	static const enum disposition dispositions[] = { REASONS(DISPOSITION) };
+#undef DISPOSITION
+
+	return dispositions[reason] == TO_BACKEND;
+}
+
+static inline bool decision_run(const uint8_t *frame, size_t length, struct outcome *outcome)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = length,
+		    .data_out = outcome->frame, .data_size_out = FRAME_MAX);
+
+	if (bpf_prog_test_run_opts(program, &run))
+		fixture_die("BPF_PROG_TEST_RUN");
+	outcome->verdict = run.retval;
+	outcome->length = run.data_size_out;
+	if (!read_reason(outcome))
+		return false;
+	outcome->backend = is_for_backend(outcome->reason) ? outcome->frame[5] : NO_BACKEND;
+	return true;
+}
+
+#endif
