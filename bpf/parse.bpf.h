@@ -21,7 +21,7 @@
 #define PLAIN_V4_MASK 0xffffff00
 #define PLAIN_V4 (ETH_P_IP << 16 | 0x45 << 8)
 #define PLAIN_V6_MASK 0xfffff000
-#define PLAIN_V6 (ETH_P_IPV6 << 16 | 0x60 << 8)
+#define PLAIN_V6 ((uint32_t)ETH_P_IPV6 << 16 | 0x60 << 8)
 
 static __always_inline uint32_t load32(const void *at)
 {
