@@ -15,7 +15,7 @@ LDLIBS := -lxdp -lbpf -lyaml -ljson-c -lmnl -lcrypto
 
 PACKAGES := clang llvm gcc make pkg-config bpftool libbpf-dev libxdp-dev libyaml-dev \
 	libjson-c-dev libmnl-dev libssl-dev linux-libc-dev iproute2 ethtool procps python3 \
-	clang-format sparse perl curl mptcpize openssl
+	clang-format sparse perl curl mptcpize openssl libclang-rt-14-dev
 # The tests start these in namespaces; the system shall not start them.
 DAEMONS := nginx lighttpd haproxy
 
@@ -29,6 +29,7 @@ LOADER_LIBRARY := $(filter-out build/loader/main.o,$(LOADER))
 UNITS := $(patsubst selftests/unit/%.c,build/unit/%,$(wildcard selftests/unit/test_*.c))
 ROWS := $(patsubst selftests/rows/%.c,build/rows/%,$(wildcard selftests/rows/test_*.c))
 E2E := $(sort $(wildcard selftests/cli/test_*.py selftests/e2e/test_*.py))
+FUZZERS := $(patsubst selftests/fuzz/%.c,build/fuzz/%,$(wildcard selftests/fuzz/fuzz_*.c))
 BPF_OBJECTS := build/lb.bpf.o build/server.bpf.o
 SKELETONS := $(BPF_OBJECTS:.bpf.o=.skel.h)
 
@@ -43,7 +44,8 @@ PROVE := prove --merge --exec ''
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all demo test test-6.1 run-test-6.1 check unit lint bench packages daemons clean run-demo run-tests run-bench
+.PHONY: all demo test test-6.1 run-test-6.1 check unit lint bench packages daemons clean run-demo run-tests run-bench \
+	fuzz
 
 all: build/mptcp-lb $(BPF_OBJECTS)
 
@@ -68,8 +70,13 @@ daemons: packages
 run-demo: all build/pass.bpf.o build/move-slots
 	$(Q)/usr/bin/python3 -B selftests/e2e/demo.py
 
-run-tests: check $(ROWS) build/pass.bpf.o build/move-slots $(GUARDED)
-	$(Q)$(PROVE) $(UNITS) $(ROWS) $(E2E)
+run-tests: check $(ROWS) $(FUZZERS) build/pass.bpf.o build/move-slots $(GUARDED)
+	$(Q)$(PROVE) $(UNITS) $(ROWS) selftests/fuzz/test_fuzz.py $(E2E)
+
+# `make fuzz SECONDS=3600` for longer; no root.
+SECONDS ?= 60
+fuzz: $(FUZZERS)
+	$(Q)FUZZ_SECONDS=$(SECONDS) $(PROVE) --verbose selftests/fuzz/test_fuzz.py
 
 run-bench: $(patsubst selftests/bench/%.c,build/bench/%,$(wildcard selftests/bench/bench_*.c))
 	$(Q)rm -f build/bench.json; for bench in $^; do $$bench || exit; done
@@ -95,7 +102,7 @@ lint:
 	$(Q)/usr/bin/python3 -B selftests/model/codec.py check selftests/vectors.txt selftests/vectors-more.txt
 	$(Q)/usr/bin/python3 -B selftests/model/ring.py check selftests/vectors-ring.txt
 
-build/loader build/unit build/rows build/bench build/selftests build/older:
+build/loader build/unit build/rows build/bench build/selftests build/fuzz build/older:
 	@mkdir -p $@
 
 build/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h include/*.h) | build/loader
@@ -140,6 +147,16 @@ build/rows/%: selftests/rows/%.c $(LOADER_LIBRARY) $(SKELETONS) build/poison.ske
 build/bench/%: selftests/bench/%.c $(LOADER_LIBRARY) build/bench.skel.h | build/bench
 	$(call msg,CC,$@)
 	$(Q)$(CC) $(CFLAGS) -Iselftests $< $(LOADER_LIBRARY) $(LDLIBS) -lm -o $@
+
+# The packages' clang, whatever CLANG is: its runtime library is there. Packets are not aligned.
+FUZZ_CFLAGS := -O1 -g -std=gnu11 $(WARNINGS) -Wno-missing-field-initializers -MMD -MP \
+	-fsanitize=fuzzer,address,undefined -fno-sanitize=alignment -fno-sanitize-recover=all
+
+build/fuzz/fuzz_config: $(addprefix loader/,config.c config_yaml.c config_services.c document.c address.c)
+
+build/fuzz/%: selftests/fuzz/%.c | build/fuzz
+	$(call msg,CLANG,$@)
+	$(Q)clang $(FUZZ_CFLAGS) $< $(filter loader/%.c,$^) -lyaml -o $@
 
 build/move-slots: selftests/move_slots.c $(LOADER_LIBRARY) | build/selftests
 	$(call msg,CC,$@)
