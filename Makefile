@@ -45,7 +45,7 @@ PROVE := prove --merge --exec ''
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all demo test test-6.1 run-test-6.1 check unit lint bench packages daemons clean run-demo run-tests run-bench \
-	fuzz
+	fuzz test-captures
 
 all: build/mptcp-lb $(BPF_OBJECTS)
 
@@ -80,6 +80,11 @@ fuzz: $(FUZZERS)
 
 run-bench: $(patsubst selftests/bench/%.c,build/bench/%,$(wildcard selftests/bench/bench_*.c))
 	$(Q)rm -f build/bench.json; for bench in $^; do $$bench || exit; done
+
+# Packets that others captured: `sudo make test-captures CAPTURES=DIR`.
+test-captures: $(if $(CAPTURES),build/test-captures)
+	$(if $(CAPTURES),,@echo "which captures? make test-captures CAPTURES=DIR" >&2; exit 2)
+	$(Q)prove --merge --exec '' build/test-captures :: $(CAPTURES)
 
 # Debian's own 6.1 kernel in qemu, on this machine's files, by software emulation: about 10 minutes.
 test-6.1: packages
@@ -157,6 +162,10 @@ build/fuzz/fuzz_config: $(addprefix loader/,config.c config_yaml.c config_servic
 build/fuzz/%: selftests/fuzz/%.c | build/fuzz
 	$(call msg,CLANG,$@)
 	$(Q)clang $(FUZZ_CFLAGS) $< $(filter loader/%.c,$^) -lyaml -o $@
+
+build/test-captures: selftests/captures/test_captures.c $(LOADER_LIBRARY) | build/selftests
+	$(call msg,CC,$@)
+	$(Q)$(CC) $(CFLAGS) -Iselftests $< $(LOADER_LIBRARY) $(LDLIBS) -o $@
 
 build/move-slots: selftests/move_slots.c $(LOADER_LIBRARY) | build/selftests
 	$(call msg,CC,$@)

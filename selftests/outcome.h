@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A balancer with two backends, and what it decides about a frame. */
+/* What the balancer decides about a frame. */
 #ifndef SELFTESTS_OUTCOME_H
 #define SELFTESTS_OUTCOME_H
 
@@ -28,45 +28,28 @@ struct outcome {
 	uint8_t frame[FRAME_MAX];
 };
 
-#define COUNTED (3 * COUNTER_REASONS) /* of no service, of the one over IPv4, of IPv6's */
+/* The rows of counters that are read: of no service, and of so many. */
+#define SERVICES_MAX 32
+#define COUNTED ((1 + SERVICES_MAX) * COUNTER_REASONS)
 
 static struct tables *tables;
 static int program, counters;
 static uint64_t counted[COUNTED]; /* as the last run left them */
 
-static inline void add_service(struct config *config, const char *address)
-{
-	struct config_service *service = &config->services[config->service_count++];
-
-	address_parse(address, &service->address);
-	service->port = SERVICE_PORT;
-	service->stamps = true;
-	service->weight[ON_RING] = 101;
-	service->weight[NAMED] = 1;
-}
-
 static inline void decision_begin(void)
 {
-	struct config *config = config_new();
 	char path[128];
 
-	fixture_network("variants");
-	fixture_secret(config, 1);
-	fixture_backend(config, ON_RING, false, BACKEND_UP);
-	fixture_backend(config, NAMED, false, BACKEND_UP);
-	add_service(config, SERVICE_V4);
-	add_service(config, SERVICE_V6);
-	if (cmd_load(&(struct words){}) || tables_open(fixture_pins, &tables) ||
-	    tables_publish(tables, config))
+	fixture_network("decision");
+	if (cmd_load(&(struct words){}) || tables_open(fixture_pins, &tables))
 		fixture_die("can't load");
 	fixture_freeze_clock(tables, WALL_MS);
 	snprintf(path, sizeof(path), "%s/lb", fixture_pins);
 	program = bpf_obj_get(path);
-	if (program < 0)
-		fixture_die("can't open the program");
 	snprintf(path, sizeof(path), "%s/counters", fixture_pins);
 	counters = bpf_obj_get(path);
-	config_free(config);
+	if (program < 0 || counters < 0)
+		fixture_die("can't open the program");
 }
 
 static inline void decision_end(void)
@@ -91,6 +74,40 @@ static inline void read_counters(uint64_t sums[static COUNTED])
 		for (uint32_t cpu = 0; cpu < cpus; cpu++)
 			sums[i] += values[i * cpus + cpu];
 	}
+}
+
+/* Packets go by this from now on; the configuration is the caller's to free. */
+static inline void decision_publish(const struct config *config)
+{
+	if (config->service_count > SERVICES_MAX || tables_publish(tables, config))
+		fixture_die("can't publish");
+	read_counters(counted); /* those of new services begin at 0 */
+}
+
+static inline void decision_add_service(struct config *config, const char *address)
+{
+	struct config_service *service = &config->services[config->service_count++];
+
+	address_parse(address, &service->address);
+	service->port = SERVICE_PORT;
+	service->stamps = true;
+	service->weight[ON_RING] = 101;
+	service->weight[NAMED] = 1;
+}
+
+/* The two backends, behind one service over IPv4 and one over IPv6. */
+static inline void decision_begin_with_two(void)
+{
+	struct config *config = config_new();
+
+	decision_begin();
+	fixture_secret(config, 1);
+	fixture_backend(config, ON_RING, false, BACKEND_UP);
+	fixture_backend(config, NAMED, false, BACKEND_UP);
+	decision_add_service(config, SERVICE_V4);
+	decision_add_service(config, SERVICE_V6);
+	decision_publish(config);
+	config_free(config);
 }
 
 /* False: not exactly one reason was counted. */
@@ -131,6 +148,18 @@ static inline bool decision_run(const uint8_t *frame, size_t length, struct outc
 		return false;
 	outcome->backend = is_for_backend(outcome->reason) ? outcome->frame[5] : NO_BACKEND;
 	return true;
+}
+
+/* Only the MACs of what a backend gets are written, and nothing of the rest. */
+static inline bool bytes_are_kept(const uint8_t *frame, size_t length,
+				  const struct outcome *outcome)
+{
+	size_t from = outcome->backend == NO_BACKEND ? 0 : 2 * ETH_ALEN;
+
+	if (outcome->verdict == XDP_TX && outcome->backend == NO_BACKEND)
+		return true; /* an echo's answer, which other rows compare */
+	return outcome->length == length &&
+	       !memcmp(frame + from, outcome->frame + from, length - from);
 }
 
 #endif

@@ -134,7 +134,7 @@ static void check_orders(const struct variety *variety, bool v6)
 
 int main(void)
 {
-	decision_begin();
+	decision_begin_with_two();
 	for (int v6 = 0; v6 < 2; v6++)
 		for (size_t i = 0; i < sizeof(varieties) / sizeof(varieties[0]); i++)
 			check_orders(&varieties[i], v6);

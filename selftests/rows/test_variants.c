@@ -6,17 +6,6 @@
 
 struct options options;
 
-/* Only the MACs of what a backend gets are written, and nothing of the rest. */
-static bool bytes_are_kept(const uint8_t *frame, size_t length, const struct outcome *outcome)
-{
-	size_t from = outcome->backend == NO_BACKEND ? 0 : 2 * ETH_ALEN;
-
-	if (outcome->verdict == XDP_TX && outcome->backend == NO_BACKEND)
-		return true; /* an echo's answer, which other rows compare */
-	return outcome->length == length &&
-	       !memcmp(frame + from, outcome->frame + from, length - from);
-}
-
 /* A packet, and what its clue leads to when all of it is there. */
 struct shape {
 	const char *sentence;
@@ -232,7 +221,7 @@ static void check_port_0(bool v6)
 
 int main(void)
 {
-	decision_begin();
+	decision_begin_with_two();
 	check_cuts();
 	for (int v6 = 0; v6 < 2; v6++) {
 		cut_quote(v6);
