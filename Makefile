@@ -45,7 +45,7 @@ PROVE := prove --merge --exec ''
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all demo test test-6.1 run-test-6.1 check unit lint bench packages daemons clean run-demo run-tests run-bench \
-	fuzz test-captures
+	fuzz record-verifier test-captures
 
 all: build/mptcp-lb $(BPF_OBJECTS)
 
@@ -70,8 +70,8 @@ daemons: packages
 run-demo: all build/pass.bpf.o build/move-slots
 	$(Q)/usr/bin/python3 -B selftests/e2e/demo.py
 
-run-tests: check $(ROWS) $(FUZZERS) build/pass.bpf.o build/move-slots $(GUARDED)
-	$(Q)$(PROVE) $(UNITS) $(ROWS) selftests/fuzz/test_fuzz.py $(E2E)
+run-tests: check $(ROWS) $(FUZZERS) build/test-verifier build/pass.bpf.o build/move-slots $(GUARDED)
+	$(Q)$(PROVE) $(UNITS) $(ROWS) build/test-verifier selftests/fuzz/test_fuzz.py $(E2E)
 
 # `make fuzz SECONDS=3600` for longer; no root.
 SECONDS ?= 60
@@ -80,6 +80,10 @@ fuzz: $(FUZZERS)
 
 run-bench: $(patsubst selftests/bench/%.c,build/bench/%,$(wildcard selftests/bench/bench_*.c))
 	$(Q)rm -f build/bench.json; for bench in $^; do $$bench || exit; done
+
+# After a change that is worth its instructions. The record is of the packages' clang.
+record-verifier: $(BPF_OBJECTS) build/test-verifier
+	$(Q)build/test-verifier record
 
 # Packets that others captured: `sudo make test-captures CAPTURES=DIR`.
 test-captures: $(if $(CAPTURES),build/test-captures)
@@ -166,6 +170,10 @@ build/fuzz/%: selftests/fuzz/%.c | build/fuzz
 build/test-captures: selftests/captures/test_captures.c $(LOADER_LIBRARY) | build/selftests
 	$(call msg,CC,$@)
 	$(Q)$(CC) $(CFLAGS) -Iselftests $< $(LOADER_LIBRARY) $(LDLIBS) -o $@
+
+build/test-verifier: selftests/verifier/test_verifier.c | build/selftests
+	$(call msg,CC,$@)
+	$(Q)$(CC) $(CFLAGS) -Iselftests $< -lbpf -o $@
 
 build/move-slots: selftests/move_slots.c $(LOADER_LIBRARY) | build/selftests
 	$(call msg,CC,$@)
