@@ -45,7 +45,7 @@ PROVE := prove --merge --exec ''
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all demo test test-6.1 run-test-6.1 check unit lint bench packages daemons clean run-demo run-tests run-bench \
-	fuzz record-verifier test-captures
+	fuzz record-verifier test-captures test-clang
 
 all: build/mptcp-lb $(BPF_OBJECTS)
 
@@ -71,7 +71,8 @@ run-demo: all build/pass.bpf.o build/move-slots
 	$(Q)/usr/bin/python3 -B selftests/e2e/demo.py
 
 run-tests: check $(ROWS) $(FUZZERS) build/test-verifier build/pass.bpf.o build/move-slots $(GUARDED)
-	$(Q)$(PROVE) $(UNITS) $(ROWS) build/test-verifier selftests/fuzz/test_fuzz.py $(E2E)
+	$(Q)$(PROVE) $(UNITS) $(ROWS) build/test-verifier selftests/fuzz/test_fuzz.py \
+		selftests/clang/test_newest.sh $(E2E)
 
 # `make fuzz SECONDS=3600` for longer; no root.
 SECONDS ?= 60
@@ -84,6 +85,10 @@ run-bench: $(patsubst selftests/bench/%.c,build/bench/%,$(wildcard selftests/ben
 # After a change that is worth its instructions. The record is of the packages' clang.
 record-verifier: $(BPF_OBJECTS) build/test-verifier
 	$(Q)build/test-verifier record
+
+# All rows over what the newest clang of Debian makes of the programs; `make test` runs some.
+test-clang: packages
+	$(Q)CLANG_ROWS="$(notdir $(ROWS))" $(PROVE) --verbose selftests/clang/test_newest.sh
 
 # Packets that others captured: `sudo make test-captures CAPTURES=DIR`.
 test-captures: $(if $(CAPTURES),build/test-captures)

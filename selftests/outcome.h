@@ -28,13 +28,17 @@ struct outcome {
 	uint8_t frame[FRAME_MAX];
 };
 
-/* The rows of counters that are read: of no service, and of so many. */
+/*
+ * The rows of counters that are read: of no service, and of as many as there are or have just
+ * been, since a service that comes gets another id than one that goes.
+ */
 #define SERVICES_MAX 32
-#define COUNTED ((1 + SERVICES_MAX) * COUNTER_REASONS)
+#define COUNTED_MAX ((1 + 2 * SERVICES_MAX) * COUNTER_REASONS)
 
 static struct tables *tables;
 static int program, counters;
-static uint64_t counted[COUNTED]; /* as the last run left them */
+static uint64_t counted[COUNTED_MAX]; /* as the last run left them */
+static uint32_t counted_count;
 
 static inline void decision_begin(void)
 {
@@ -59,17 +63,17 @@ static inline void decision_end(void)
 }
 
 /* Their sums over all CPUs. */
-static inline void read_counters(uint64_t sums[static COUNTED])
+static inline void read_counters(uint64_t sums[static COUNTED_MAX])
 {
 	static uint64_t *values;
-	uint32_t keys[COUNTED], next, count = COUNTED, cpus = libbpf_num_possible_cpus();
+	uint32_t keys[COUNTED_MAX], next, count = counted_count, cpus = libbpf_num_possible_cpus();
 
 	if (!values)
-		values = calloc(COUNTED * cpus, sizeof(*values));
+		values = calloc(COUNTED_MAX * cpus, sizeof(*values));
 	if (bpf_map_lookup_batch(counters, NULL, &next, keys, values, &count, NULL) ||
-	    count != COUNTED)
+	    count != counted_count)
 		fixture_die("can't read the counters");
-	for (uint32_t i = 0; i < COUNTED; i++) {
+	for (uint32_t i = 0; i < count; i++) {
 		sums[i] = 0;
 		for (uint32_t cpu = 0; cpu < cpus; cpu++)
 			sums[i] += values[i * cpus + cpu];
@@ -79,8 +83,12 @@ static inline void read_counters(uint64_t sums[static COUNTED])
 /* Packets go by this from now on; the configuration is the caller's to free. */
 static inline void decision_publish(const struct config *config)
 {
+	static size_t before;
+
 	if (config->service_count > SERVICES_MAX || tables_publish(tables, config))
 		fixture_die("can't publish");
+	counted_count = (1 + before + config->service_count) * COUNTER_REASONS;
+	before = config->service_count;
 	read_counters(counted); /* those of new services begin at 0 */
 }
 
@@ -113,16 +121,16 @@ static inline void decision_begin_with_two(void)
 /* False: not exactly one reason was counted. */
 static inline bool read_reason(struct outcome *outcome)
 {
-	uint64_t now[COUNTED];
+	uint64_t now[COUNTED_MAX];
 	int reasons = 0;
 
 	read_counters(now);
-	for (uint32_t i = 0; i < COUNTED; i++) {
+	for (uint32_t i = 0; i < counted_count; i++) {
 		if (now[i] != counted[i])
 			outcome->reason = i % COUNTER_REASONS;
 		reasons += now[i] - counted[i];
 	}
-	memcpy(counted, now, sizeof(counted));
+	memcpy(counted, now, counted_count * sizeof(counted[0]));
 	return reasons == 1;
 }
 
