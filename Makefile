@@ -34,7 +34,9 @@ BPF_OBJECTS := build/lb.bpf.o build/server.bpf.o
 SKELETONS := $(BPF_OBJECTS:.bpf.o=.skel.h)
 
 VM_PACKAGES := qemu-system-x86 busybox-static kmod xdp-tools
-VM_TESTS := $(ROWS) $(sort $(wildcard selftests/vm/test_*.py)) selftests/e2e/test_attach.py \
+# Without the generated rows, which emulation takes minutes for.
+VM_TESTS := $(filter-out %/test_variants %/test_orders,$(ROWS)) build/test-verifier \
+	$(sort $(wildcard selftests/vm/test_*.py)) selftests/e2e/test_attach.py \
 	selftests/e2e/test_tunnel_devices.py
 
 # For test_guards.py and test_refresh.py: a build with other programs, a clock that can be set.
@@ -99,7 +101,7 @@ test-captures: $(if $(CAPTURES),build/test-captures)
 test-6.1: packages
 	$(Q)$(MAKE) --no-print-directory run-test-6.1
 
-run-test-6.1: all $(ROWS) build/pass.bpf.o build/move-slots
+run-test-6.1: all $(ROWS) build/test-verifier build/pass.bpf.o build/move-slots
 	$(Q)selftests/vm/kernel.sh build/vm
 	$(Q)$(PROVE) selftests/vm/boot.sh :: $(VM_TESTS)
 
