@@ -46,6 +46,7 @@ struct segment {
 	bool v6;
 	const char *source, *destination; /* NULL: the client, the service */
 	uint16_t sport, dport;            /* 0: CLIENT_PORT, SERVICE_PORT */
+	bool to_port_0;
 	uint8_t flags;
 	uint8_t options[40];
 	uint8_t options_length;
@@ -146,7 +147,9 @@ static inline size_t packet_put_tcp(uint8_t *at, const struct segment *s)
 
 	*tcp = (struct tcphdr){
 		.source = htons(s->sport ? s->sport : CLIENT_PORT),
-		.dest = htons(s->dport ? s->dport : SERVICE_PORT),
+		.dest = htons(s->to_port_0 ? 0
+			      : s->dport   ? s->dport
+					   : SERVICE_PORT),
 		.seq = htonl(0x11223344),
 		.ack_seq = htonl(0x55667788),
 		.doff = (sizeof(*tcp) + options) / 4,
