@@ -78,19 +78,22 @@ static __always_inline bool is_skipped(uint8_t header)
 
 /*
  * Steps over IPv6 extension headers (RFC 8200 section 4); *header is the first that is none
- * of the three, or one of them where there are more than EXTENSION_HEADERS_MAX or too long ones.
+ * of the three.
  */
-static __always_inline void skip_extensions(struct xdp_md *ctx, struct packet *pkt, uint8_t *header)
+static __always_inline enum reason skip_extensions(struct xdp_md *ctx, struct packet *pkt,
+						   uint8_t *header)
 {
 	for (int i = 0; i < EXTENSION_HEADERS_MAX && is_skipped(*header); i++) {
 		struct ipv6_opt_hdr *extension = packet_at(ctx, pkt->tcp);
 
-		if ((void *)(extension + 1) > packet_end(ctx) ||
-		    extension->hdrlen > EXTENSION_LENGTH_MAX)
-			return;
+		if ((void *)(extension + 1) > packet_end(ctx))
+			return REASON_malformed;
+		if (extension->hdrlen > EXTENSION_LENGTH_MAX)
+			return REASON_too_many_extensions;
 		*header = extension->nexthdr;
 		pkt->tcp += (extension->hdrlen + 1) * 8;
 	}
+	return is_skipped(*header) ? REASON_too_many_extensions : REASON_go_on;
 }
 
 /* A first fragment is as good as a whole packet; the others lack the ports. */
@@ -111,18 +114,15 @@ static __always_inline enum reason skip_fragment(struct xdp_md *ctx, struct pack
 static __always_inline enum reason parse_extensions(struct xdp_md *ctx, struct packet *pkt,
 						    uint8_t header)
 {
-	enum reason why = REASON_go_on;
+	enum reason why = skip_extensions(ctx, pkt, &header);
 
-	skip_extensions(ctx, pkt, &header);
-	if (header == IPPROTO_FRAGMENT) {
+	if (!why && header == IPPROTO_FRAGMENT) {
 		why = skip_fragment(ctx, pkt, &header);
 		if (!why && header != IPPROTO_TCP)
 			why = REASON_not_tcp;
 	}
 	if (why)
 		return why;
-	if (is_skipped(header))
-		return REASON_too_many_extensions;
 	if (header == IPPROTO_TCP)
 		return REASON_go_on;
 	pkt->protocol = header;
