@@ -65,16 +65,18 @@ static __always_inline bool quote_addresses_v6(struct xdp_md *ctx, struct packet
 }
 
 /* RFC 792 quotes 8 bytes of TCP, most routers all of its header: then its TSval is a stamp. */
-static __always_inline enum clue quoted_clue(struct xdp_md *ctx, struct packet *pkt)
+static __always_inline enum clue quoted_clue(struct xdp_md *ctx, struct packet *pkt, uint32_t end)
 {
 	struct tcpopt_walk walk = { .at = pkt->tcp + TCP_HEADER_MIN };
 	struct tcphdr *tcp = packet_at(ctx, pkt->tcp);
 
-	if ((void *)(tcp + 1) > packet_end(ctx) || tcp->doff * 4 < TCP_HEADER_MIN)
+	if ((void *)(tcp + 1) > packet_end(ctx) || pkt->tcp + TCP_HEADER_MIN > end ||
+	    tcp->doff * 4 < TCP_HEADER_MIN)
 		return CLUE_NONE;
 	walk.end = pkt->tcp + tcp->doff * 4;
 	tcpopt_walk(ctx, &walk, true);
-	if (!walk.timestamp || !read_be32(ctx, walk.timestamp + TSVAL_OFFSET, &pkt->value))
+	if (!walk.timestamp || walk.timestamp + TSECR_OFFSET > end ||
+	    !read_be32(ctx, walk.timestamp + TSVAL_OFFSET, &pkt->value))
 		return CLUE_NONE;
 	return CLUE_STAMP;
 }
@@ -84,7 +86,8 @@ static __always_inline enum clue quoted_clue(struct xdp_md *ctx, struct packet *
  * client would send. REASON_not_tcp: it is not an error about a TCP segment that the
  * destination sent, and so the host's.
  */
-static __always_inline enum reason parse_icmp_error(struct xdp_md *ctx, struct packet *pkt)
+static __always_inline enum reason parse_icmp_error(struct xdp_md *ctx, struct packet *pkt,
+						    uint32_t end)
 {
 	uint8_t *type = packet_at(ctx, pkt->tcp);
 	uint32_t quote = pkt->tcp + sizeof(struct icmp_header);
@@ -97,11 +100,12 @@ static __always_inline enum reason parse_icmp_error(struct xdp_md *ctx, struct p
 			 : quote_addresses_v4(ctx, pkt, quote, &service)))
 		return REASON_not_tcp;
 	ports = packet_at(ctx, pkt->tcp);
-	if ((void *)(ports + 2) > packet_end(ctx) || !same_address(&service, &pkt->daddr))
+	if ((void *)(ports + 2) > packet_end(ctx) || pkt->tcp + 4 > end ||
+	    !same_address(&service, &pkt->daddr))
 		return REASON_not_tcp;
 	pkt->dport = ports[0];
 	pkt->sport = ports[1];
-	pkt->clue = quoted_clue(ctx, pkt);
+	pkt->clue = quoted_clue(ctx, pkt, end);
 	return REASON_go_on;
 }
 
@@ -139,6 +143,23 @@ static __always_inline void answer_icmp(struct icmp_header *icmp, uint8_t reply)
 
 	icmp->type = reply;
 	icmp->checksum = be16(~csum_fold(sum));
+}
+
+/*
+ * Where IP says that the message ends: what follows is padding. 0 if it claims more than the
+ * frame holds, or less than a message.
+ */
+static __always_inline uint32_t message_end(struct xdp_md *ctx, const struct packet *pkt)
+{
+	__be16 *ip = packet_at(ctx, pkt->ip);
+	uint32_t end = pkt->ip;
+
+	if ((void *)(ip + 3) > packet_end(ctx))
+		return 0;
+	end += pkt->is_v6 ? sizeof(struct ipv6hdr) + bpf_ntohs(ip[2]) : bpf_ntohs(ip[1]);
+	if (end < pkt->tcp + sizeof(struct icmp_header) || end > bpf_xdp_get_buff_len(ctx))
+		return 0;
+	return end;
 }
 
 /* Echo to a service address; REASON_not_tcp: it is not that. */

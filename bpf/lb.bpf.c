@@ -59,6 +59,7 @@ static __always_inline enum reason parse_uncommon(struct xdp_md *ctx, struct pac
 						  const struct cluster *cluster)
 {
 	enum reason why = parse_any(ctx, pkt);
+	uint32_t end;
 
 	pkt->transport = pkt->tcp;
 	if (why == REASON_fragment || why == REASON_too_many_extensions)
@@ -67,8 +68,11 @@ static __always_inline enum reason parse_uncommon(struct xdp_md *ctx, struct pac
 		return why;
 	if (!find_line(pkt, 0, cluster->service_seed))
 		return find_tunnel_error(ctx, pkt, cluster);
+	end = message_end(ctx, pkt);
+	if (!end)
+		return REASON_malformed;
 	why = answer_echo(ctx, pkt);
-	return why == REASON_not_tcp ? parse_icmp_error(ctx, pkt) : why;
+	return why == REASON_not_tcp ? parse_icmp_error(ctx, pkt, end) : why;
 }
 
 /* Global, so that the verifier looks at it by itself. */
