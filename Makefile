@@ -30,6 +30,7 @@ UNITS := $(patsubst selftests/unit/%.c,build/unit/%,$(wildcard selftests/unit/te
 ROWS := $(patsubst selftests/rows/%.c,build/rows/%,$(wildcard selftests/rows/test_*.c))
 E2E := $(sort $(wildcard selftests/cli/test_*.py selftests/e2e/test_*.py))
 FUZZERS := $(patsubst selftests/fuzz/%.c,build/fuzz/%,$(wildcard selftests/fuzz/fuzz_*.c))
+DIFFERENTIAL := $(sort $(wildcard selftests/differential/test_*.py))
 BPF_OBJECTS := build/lb.bpf.o build/server.bpf.o
 SKELETONS := $(BPF_OBJECTS:.bpf.o=.skel.h)
 
@@ -46,7 +47,7 @@ PROVE := prove --merge --exec ''
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all demo test test-6.1 run-test-6.1 check unit lint bench packages daemons clean run-demo run-tests run-bench \
+.PHONY: all demo test test-6.1 run-test-6.1 check unit lint bench differential packages daemons clean run-demo run-tests run-bench \
 	fuzz record-verifier test-captures test-clang
 
 all: build/mptcp-lb $(BPF_OBJECTS)
@@ -72,14 +73,19 @@ daemons: packages
 run-demo: all build/pass.bpf.o build/move-slots
 	$(Q)/usr/bin/python3 -B selftests/e2e/demo.py
 
-run-tests: check $(ROWS) $(FUZZERS) build/test-verifier build/pass.bpf.o build/move-slots $(GUARDED)
+run-tests: check $(ROWS) $(FUZZERS) build/test-verifier build/differential/runner build/pass.bpf.o \
+		build/move-slots $(GUARDED)
 	$(Q)$(PROVE) $(UNITS) $(ROWS) build/test-verifier selftests/fuzz/test_fuzz.py \
-		selftests/clang/test_newest.sh $(E2E)
+		selftests/clang/test_newest.sh $(DIFFERENTIAL) $(E2E)
 
 # `make fuzz SECONDS=3600` for longer; no root.
 SECONDS ?= 60
 fuzz: $(FUZZERS)
 	$(Q)FUZZ_SECONDS=$(SECONDS) $(PROVE) --verbose selftests/fuzz/test_fuzz.py
+
+# The program against the second model of it, for longer: make differential PACKETS=1000000 SEED=N.
+differential: all build/poison.bpf.o build/differential/runner
+	$(Q)PACKETS=$(PACKETS) SEED=$(SEED) selftests/differential/test_differential.py
 
 run-bench: $(patsubst selftests/bench/%.c,build/bench/%,$(wildcard selftests/bench/bench_*.c))
 	$(Q)rm -f build/bench.json; for bench in $^; do $$bench || exit; done
@@ -118,7 +124,7 @@ lint:
 	$(Q)/usr/bin/python3 -B selftests/model/codec.py check selftests/vectors.txt selftests/vectors-more.txt
 	$(Q)/usr/bin/python3 -B selftests/model/ring.py check selftests/vectors-ring.txt
 
-build/loader build/unit build/rows build/bench build/selftests build/fuzz build/older:
+build/loader build/unit build/rows build/bench build/differential build/selftests build/fuzz build/older:
 	@mkdir -p $@
 
 build/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h include/*.h) | build/loader
@@ -181,6 +187,15 @@ build/test-captures: selftests/captures/test_captures.c $(LOADER_LIBRARY) | buil
 build/test-verifier: selftests/verifier/test_verifier.c | build/selftests
 	$(call msg,CC,$@)
 	$(Q)$(CC) $(CFLAGS) -Iselftests $< -lbpf -o $@
+
+build/differential/runner: selftests/differential/runner.c $(LOADER_LIBRARY) | build/differential
+	$(call msg,CC,$@)
+	$(Q)$(CC) $(CFLAGS) -Iselftests $< $(LOADER_LIBRARY) $(LDLIBS) -o $@
+
+# A copy of the sources with a bug in it, which the test that must see it has made.
+build/differential/%.bpf.o: build/differential/%/selftests/rows/poison.bpf.c
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+	$(Q)llvm-strip -g $@
 
 build/move-slots: selftests/move_slots.c $(LOADER_LIBRARY) | build/selftests
 	$(call msg,CC,$@)

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Random configurations that `mptcp-lb apply` accepts, of many services, states and weights."""
+import ipaddress
+
+from configuration import Backend, Cluster, Service
+
+SERVICES_V4 = ("192.0.2.1", "192.0.2.77", "203.0.113.200")
+SERVICES_V6 = ("2001:db8:1::1", "2001:db8:1:0:ffff::5", "2001:db8:77::")
+PORTS = (443, 80, 8443, 1, 65535, 22222)
+PREFIXES = ("100.64.0.0/24", "100.64.7.9/32", "100.0.0.0/8", "100.64.32.0/19")
+PREFIXES_V6 = ("2001:db8:64::/96", "2001:db8:64::9/128", "2001:db8:64:1::/64", "2001:db8::8:0/109")
+
+
+def random_indices(rng, bits):
+    """Some neighbours, both ends of the range, and gaps of every size."""
+    most = 2 ** bits
+    start = rng.randrange(most)
+    indices = {start, (start + 1) % most, 0, most - 1}
+    while len(indices) < min(most, rng.choice((5, 9, 16, 40))):
+        indices.add(rng.randrange(most))
+    chosen = list(indices)
+    rng.shuffle(chosen)
+    return chosen[rng.randrange(3):]
+
+
+def random_backend(rng, index):
+    """Routes are those of selftests/fixture.h: 10.9/16 and fd00:9::/32 by lo, 10.8/16 by `out`."""
+    forward = rng.choice(("l2", "l2", "ipip", "gue"))
+    by_out = rng.random() < 0.25
+    address = f"10.{8 if by_out else 9}.{index >> 8}.{index & 255}"
+    if not by_out and rng.random() < 0.5:
+        address = f"fd00:9::{index:x}"
+    state = rng.choice(("up", "up", "up", "up", "drain", "down"))
+    lladdr = None if by_out and rng.random() < 0.1 else bytes((2, 0, 0, 1, index >> 8, index & 255))
+    return Backend(index, address, lladdr, "out" if by_out else "lo", state, forward)
+
+
+def random_weights(rng, indices):
+    members = rng.sample(indices, rng.randrange(1, len(indices) + 1))
+    if rng.random() < 0.3:
+        return {index: 100 for index in members}
+    return {index: rng.choice((0, 1, 7, 50, 100, 100, 333)) for index in members}
+
+
+def random_services(rng, indices):
+    """Two to ten, of few memberships: each has a ring, which takes the model a while."""
+    memberships = [random_weights(rng, indices) for _ in range(rng.randrange(1, 4))]
+    names = [(address, port) for address in SERVICES_V4 + SERVICES_V6 for port in PORTS]
+    return [Service(address, port, rng.choice(("token", "token", "token", "ring")),
+                    rng.random() < 0.8, dict(rng.choice(memberships)))
+            for address, port in rng.sample(names, rng.randrange(2, 11))]
+
+
+def random_cluster(rng):
+    bits = rng.randrange(4, 13)
+    secrets = {epoch: rng.randbytes(16)
+               for epoch in sorted(rng.sample(range(4), rng.choice((1, 2, 3, 4))))}
+    services = random_services(rng, random_indices(rng, bits))
+    used = sorted({index for service in services for index in service.weights})
+    cluster = Cluster(bits, rng.choice((0, 1, rng.getrandbits(64))), rng.choice(list(secrets)),
+                      secrets, rng.choice(PREFIXES), rng.choice(PREFIXES_V6),
+                      {index: random_backend(rng, index) for index in used}, services)
+    cluster.prepare()
+    return cluster
+
+
+def packed(address):
+    return ipaddress.ip_address(address).packed

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A configuration as the models see it, and as the YAML that `mptcp-lb apply` reads."""
+import ipaddress
+from dataclasses import dataclass, field
+
+from codec import slot_owner
+from ring import ring, service_key, key_bytes
+
+
+@dataclass
+class Backend:
+    index: int
+    address: str
+    lladdr: bytes            # of the next hop; None: not known
+    device: str              # that leads to it
+    state: str = "up"
+    forward: str = "l2"
+
+
+@dataclass
+class Service:
+    address: str
+    port: int
+    joins: str
+    stamps: bool
+    weights: dict            # by index
+    slots: list = None       # of the ring; None: nobody takes part
+    key: bytes = b""
+
+
+@dataclass
+class Cluster:
+    index_bits: int
+    ring_seed: int
+    epoch: int
+    secrets: dict            # by epoch
+    tunnel_source: str
+    tunnel_source_v6: str
+    backends: dict           # by index
+    services: list
+    owners: list = field(default_factory=list)
+    by_name: dict = field(default_factory=dict)    # services by packed address and port
+    addresses: set = field(default_factory=set)
+
+    def prepare(self):
+        """What follows from the configuration: rings, keys, who owns a stamp's slot."""
+        assigned, rings = sorted(self.backends), {}
+        self.owners = [slot_owner(self.index_bits, assigned, slot)
+                       for slot in range(2 ** self.index_bits)]
+        for service in self.services:
+            taking_part = {index: weight for index, weight in service.weights.items()
+                           if weight and self.backends[index].state == "up"}
+            name = tuple(sorted(taking_part.items()))
+            if name and name not in rings:
+                rings[name] = ring(self.ring_seed, taking_part)
+            service.slots = rings.get(name)
+            service.key = key_bytes(*service_key(self.ring_seed, service.address, service.port))
+            packed = ipaddress.ip_address(service.address).packed
+            self.by_name[packed, service.port] = service
+            self.addresses.add(packed)
+
+    def yaml(self):
+        """Secrets are in files next to it, secret.0 and so on."""
+        lines = ["cluster:", f"  index-bits: {self.index_bits}", f"  ring-seed: {self.ring_seed}",
+                 f"  epoch: {self.epoch}",
+                 "  secrets: {%s}" % ", ".join(f"{e}: secret.{e}" for e in self.secrets),
+                 f"  tunnel-source: {self.tunnel_source}",
+                 f"  tunnel-source-v6: '{self.tunnel_source_v6}'", "services:"]
+        said = set()
+        for service in self.services:
+            lines += [f"  - address: '{service.address}'", f"    ports: [{service.port}]",
+                      f"    joins: {service.joins}",
+                      f"    stamps: {'on' if service.stamps else 'off'}", "    backends:"]
+            for index, weight in service.weights.items():
+                words = "" if index in said else self.words(self.backends[index])
+                lines.append(f"      - {{index: {index}, weight: {weight}{words}}}")
+                said.add(index)
+        return "\n".join(lines) + "\n"
+
+    @staticmethod
+    def words(backend):
+        words = f", address: '{backend.address}', state: {backend.state}"
+        words += f", forward: {backend.forward}"
+        return words + (f", lladdr: '{backend.lladdr.hex(':')}'" if backend.lladdr else "")
