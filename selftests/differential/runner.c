@@ -14,6 +14,7 @@
 #include <linux/bpf.h>
 #include <sys/mman.h>
 
+#include "../../loader/bpffs.h"
 #include "../../loader/cmd.h"
 #include "fixture.h"
 
@@ -57,21 +58,33 @@ static void put(const void *data, size_t length)
 		fixture_die("can't write");
 }
 
-/* Counters that this program can see at once in place of per-CPU ones. */
+/* Only the one that is run: the others take the verifier as long again. */
+static struct bpf_program *choose_program(struct bpf_object *file)
+{
+	struct bpf_program *each;
+
+	bpf_object__for_each_program(each, file)
+		bpf_program__set_autoload(each, !strcmp(bpf_program__name(each), "lb_poisoned"));
+	return bpf_object__find_program_by_name(file, "lb_poisoned");
+}
+
+/*
+ * Pins the object's maps as `load` does, but counters that this program can see at once in
+ * place of per-CPU ones.
+ */
 static void load(const char *object)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, open_options, .pin_root_path = fixture_pins);
 	struct bpf_object *file = bpf_object__open_file(object, &open_options);
 	struct bpf_map *map = file ? bpf_object__find_map_by_name(file, "counters") : NULL;
+	struct bpf_program *chosen = file ? choose_program(file) : NULL;
 
-	if (!map || bpf_map__set_pin_path(map, NULL) ||
-	    bpf_map__set_type(map, BPF_MAP_TYPE_ARRAY) ||
+	if (!map || !chosen || bpf_map__set_type(map, BPF_MAP_TYPE_ARRAY) ||
 	    bpf_map__set_map_flags(map, BPF_F_MMAPABLE))
 		fixture_die("can't open the object");
-	fixture_share_devices(bpf_object__find_map_by_name(file, "devices"));
-	if (bpf_object__load(file))
+	if (bpffs_prepare(fixture_pins) || bpf_object__load(file))
 		fixture_die("can't load the object");
-	program = bpf_program__fd(bpf_object__find_program_by_name(file, "lb_poisoned"));
+	program = bpf_program__fd(chosen);
 	counters = mmap(NULL, COUNTERS * sizeof(*counters), PROT_READ | PROT_WRITE, MAP_SHARED,
 			bpf_map__fd(map), 0);
 	if (counters == MAP_FAILED)
@@ -202,8 +215,6 @@ int main(int argc, char **argv)
 		return fail(USAGE, "usage: runner OBJECT");
 	options.json = true; /* apply says nothing on stdout */
 	fixture_network("differential");
-	if (cmd_load(&(struct words){}))
-		fixture_die("can't load");
 	load(argv[1]);
 	while ((command = getchar()) != EOF)
 		obey(command);
