@@ -10,6 +10,11 @@ PORTS = (443, 80, 8443, 1, 65535, 22222)
 PREFIXES = ("100.64.0.0/24", "100.64.7.9/32", "100.0.0.0/8", "100.64.32.0/19")
 PREFIXES_V6 = ("2001:db8:64::/96", "2001:db8:64::9/128", "2001:db8:64:1::/64", "2001:db8::8:0/109")
 
+# Those that the runner makes: 10.N/16 and fd00:N::/32, the device, the MTU of the route.
+ROUTES = ((9, "lo", 65536), (9, "lo", 65536), (7, "lo", 1300), (6, "lo", 300), (5, "lo", 60),
+          (8, "out", 1500), (4, "out", 1400))
+DEVICE_MTU = {"lo": 65536, "out": 1500}
+
 
 def random_indices(rng, bits):
     """Some neighbours, both ends of the range, and gaps of every size."""
@@ -24,15 +29,14 @@ def random_indices(rng, bits):
 
 
 def random_backend(rng, index):
-    """Routes are those of selftests/fixture.h: 10.9/16 and fd00:9::/32 by lo, 10.8/16 by `out`."""
-    forward = rng.choice(("l2", "l2", "ipip", "gue"))
-    by_out = rng.random() < 0.25
-    address = f"10.{8 if by_out else 9}.{index >> 8}.{index & 255}"
-    if not by_out and rng.random() < 0.5:
-        address = f"fd00:9::{index:x}"
-    state = rng.choice(("up", "up", "up", "up", "drain", "down"))
-    lladdr = None if by_out and rng.random() < 0.1 else bytes((2, 0, 0, 1, index >> 8, index & 255))
-    return Backend(index, address, lladdr, "out" if by_out else "lo", state, forward)
+    network, device, mtu = rng.choice(ROUTES)
+    address = f"10.{network}.{index >> 8}.{index & 255}"
+    if rng.random() < 0.5:
+        address = f"fd00:{network}::{index:x}"
+    unknown = device == "out" and rng.random() < 0.1
+    return Backend(index, address, None if unknown else bytes((2, 0, 0, 1, index >> 8, index & 255)),
+                   device, rng.choice(("up", "up", "up", "up", "drain", "down")),
+                   rng.choice(("l2", "l2", "ipip", "gue")), mtu, DEVICE_MTU[device])
 
 
 def random_weights(rng, indices):
@@ -59,7 +63,8 @@ def random_cluster(rng):
     used = sorted({index for service in services for index in service.weights})
     cluster = Cluster(bits, rng.choice((0, 1, rng.getrandbits(64))), rng.choice(list(secrets)),
                       secrets, rng.choice(PREFIXES), rng.choice(PREFIXES_V6),
-                      {index: random_backend(rng, index) for index in used}, services)
+                      {index: random_backend(rng, index) for index in used}, services,
+                      rng.choice(("too-big", "fragment")))
     cluster.prepare()
     return cluster
 

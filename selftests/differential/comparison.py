@@ -120,7 +120,7 @@ def compare(runner, cluster, generator, count, met):
         packets = [generator.next() for _ in range(min(BATCH, count))]
         count -= len(packets)
         for (wall, frame), (action, reason, row, backend, out) in zip(packets, runner.run(packets)):
-            decision = model.decide(frame, wall)
+            decision = model.decide(frame, wall, out)
             met[decision[0]] += 1
             name = REASONS[reason] if reason < len(REASONS) else "not one counter"
             service = decision[1] and (packed(decision[1].address), decision[1].port)

@@ -5,10 +5,12 @@ import struct
 import codec
 from clusters import SERVICES_V4, SERVICES_V6, packed
 from frame import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP
-from outgoing import checksum
+from outgoing import checksum, tunnel_source
 
 MAC_BALANCER, MAC_ROUTER = bytes.fromhex("0200000000bb"), bytes.fromhex("0200000000aa")
 MACS_OF_MANY = (b"\xff" * 6, bytes.fromhex("01005e000001"), bytes.fromhex("333300000001"))
+NO_HOSTS = {4: ("0.0.0.0", "127.0.0.1", "224.0.0.5", "255.255.255.255"),
+            6: ("::", "::1", "ff02::1", "::ffff:192.0.2.9")}
 UDP, SCTP, AH, NONE = 17, 132, 51, 59
 LONGEST = 1900
 
@@ -125,7 +127,10 @@ class Generator:
 
     def payload(self):
         rng = self.rng
-        return rng.randbytes(rng.choice((0, 0, 1, 7, 20, 33, 100, rng.randrange(400), 1400)
+        if self.chance(0.04):
+            return rng.randbytes(rng.choice((1150, 1200, 1240, 1380, 1440, 1460, 1500, 1700))
+                                 + rng.randrange(60))
+        return rng.randbytes(rng.choice((0, 0, 1, 7, 20, 33, 100, 200, rng.randrange(400))
                                         if self.chance(0.1) else (0, 0, 0, 4, 11)))
 
     def tcp(self, wall, sport, dport, stamp_is_value=False):
@@ -243,10 +248,29 @@ class Generator:
             protocol = self.rng.choice((UDP, SCTP, AH, NONE, ICMP, ICMPV6))
         return protocol, self.tcp(wall, client_port, port)
 
+    def tunnel_error(self):
+        """A router's on the way to a backend, about what the balancer sent."""
+        rng, family = self.rng, self.rng.choice((4, 6))
+        prefix = self.cluster.tunnel_source if family == 4 else self.cluster.tunnel_source_v6
+        ours = tunnel_source(prefix, rng.getrandbits(32))
+        source = ours if self.chance(0.9) else self.clients[family][0][0]
+        router, backend = self.clients[family][1][0], self.clients[family][2][0]
+        datagram = struct.pack(">HHHH", 50000, 6080 if self.chance(0.8) else 53, 40, 0)
+        quote = self.ip(family, source, backend, rng.choice((4, 41, UDP, UDP, TCP)),
+                        datagram[:rng.choice((8, 8, 8, 7, 3))])
+        kind = rng.choice((3, 3, 11, 8) if family == 4 else (1, 2, 2, 3, 128))
+        error = bytes((kind, rng.choice((0, 4)))) + rng.randbytes(6) + quote
+        return self.link(family) + self.ip(family, router, ours,
+                                           ICMP if family == 4 else ICMPV6, error)
+
     def whole(self, wall):
         rng = self.rng
+        if self.chance(0.02):
+            return self.tunnel_error()
         family, address, port = self.target()
         client, client_port = rng.choice(self.clients[family])
+        if self.chance(0.01):
+            client = packed(rng.choice(NO_HOSTS[family]))
         protocol, body = self.body(family, address, port, wall, client_port)
         longer = rng.choice((-21, -9, -1, 1, 5)) if self.chance(0.02) else 0
         padding = rng.choice((1, 6, 46)) if self.chance(0.1) else 0

@@ -15,6 +15,15 @@ class Backend:
     device: str              # that leads to it
     state: str = "up"
     forward: str = "l2"
+    mtu: int = 65536         # of the route
+    device_mtu: int = 65536
+
+    def fits(self, mtu):
+        """The longest packet of a client that such a path takes, in its outer headers."""
+        outer = {"l2": 0, "ipip": 20, "gue": 32}[self.forward]
+        if self.forward != "l2" and ":" in self.address:
+            outer += 20
+        return max(68, min(mtu, 65535) - outer)
 
 
 @dataclass
@@ -38,6 +47,7 @@ class Cluster:
     tunnel_source_v6: str
     backends: dict           # by index
     services: list
+    df_clear: str = "too-big"
     owners: list = field(default_factory=list)
     by_name: dict = field(default_factory=dict)    # services by packed address and port
     addresses: set = field(default_factory=set)
@@ -65,7 +75,8 @@ class Cluster:
                  f"  epoch: {self.epoch}",
                  "  secrets: {%s}" % ", ".join(f"{e}: secret.{e}" for e in self.secrets),
                  f"  tunnel-source: {self.tunnel_source}",
-                 f"  tunnel-source-v6: '{self.tunnel_source_v6}'", "services:"]
+                 f"  tunnel-source-v6: '{self.tunnel_source_v6}'",
+                 f"  df-clear: {self.df_clear}", "services:"]
         said = set()
         for service in self.services:
             lines += [f"  - address: '{service.address}'", f"    ports: [{service.port}]",

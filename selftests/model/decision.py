@@ -5,11 +5,12 @@ from functools import lru_cache
 import codec
 from frame import (ACK, ICMP, ICMPV6, MP_CAPABLE, MP_JOIN, MPTCP, SYN, TCP, Decided, Packet, be16,
                    be32, find_ip, first_timestamps, read_ip, read_tcp, walk)
-from outgoing import answer_echo, forward
+from outgoing import (GUE_PORT, IPIP, IPV6_IN_IP, UDP, answer_echo, forward, is_tunnel_source,
+                      tell_too_big)
 from ring import SLOTS
 
 PASS, DROP, TX, REDIRECT = 2, 1, 3, 4
-DROPPED = {"fragment", "no_backend", "no_neighbour", "too_many_extensions"}
+DROPPED = {"fragment", "no_backend", "no_neighbour", "too_many_extensions", "too_big_untold"}
 ECHO_REQUEST = {ICMP: 8, ICMPV6: 128}
 ERRORS = {ICMP: (3, 11, 12), ICMPV6: (1, 2, 3, 4)}
 
@@ -24,19 +25,30 @@ def ring_slot(key, client, port):
     return (codec.siphash(1, 3, key, packed) >> 32) * SLOTS >> 32
 
 
+def is_one_host(address):
+    if len(address) == 4:
+        return address[0] not in (0, 127) and address[0] < 224
+    return address[0] != 0xFF and address[:12] != bytes(12)
+
+
 class Flow:
     """A packet of a client to a service, or the one that an ICMP error stands for."""
-    __slots__ = ("client", "sport", "dport", "service", "packet")
+    __slots__ = ("client", "sport", "dport", "service", "packet", "too_big", "sent")
+
+    def __init__(self, sent):
+        self.service, self.too_big, self.sent = None, False, sent
 
 
 class Model:
     def __init__(self, cluster):
         self.cluster = cluster
 
-    def decide(self, frame, wall):
-        """Reason, the service whose row counts it, XDP action, backend, frame out."""
-        flow = Flow()
-        flow.service = None
+    def decide(self, frame, wall, sent):
+        """
+        Reason, the service whose row counts it, XDP action, backend, frame out. sent: what
+        the program has made of the frame, for what is random in it.
+        """
+        flow = Flow(sent)
         try:
             reason, index = self.route(flow, frame, wall)
             backend = self.cluster.backends[index]
@@ -46,6 +58,8 @@ class Model:
             reason = decided.reason
         if reason == "icmp_echo":
             return reason, None, TX, None, answer_echo(flow.packet)
+        if reason == "too_big":
+            return reason, flow.service, TX, None, tell_too_big(flow.packet, flow.too_big)
         return reason, flow.service, DROP if reason in DROPPED else PASS, None, frame
 
     def send(self, flow, frame, backend):
@@ -53,10 +67,33 @@ class Model:
             raise Decided("no_neighbour")
         if frame[0] & 1 or frame[:6] == backend.lladdr:
             raise Decided("not_ours")
-        if backend.forward != "l2" and flow.packet.end > len(frame):
-            raise Decided("malformed")
+        self.fit(flow, backend)
         out = forward(self.cluster, flow, backend)
         return TX if backend.device == "lo" else REDIRECT, out
+
+    def fit(self, flow, backend):
+        """Raises where the packet does not fit; notes what would, where it goes all the same."""
+        packet, mtu = flow.packet, backend.fits(backend.mtu)
+        length = packet.end - packet.ip
+        if backend.forward == "l2" and (backend.device == "lo" or length <= mtu):
+            return
+        if packet.end > len(packet.frame):
+            raise Decided("malformed")
+        if length <= mtu:
+            return
+        flow.too_big = mtu if packet.version == 4 else max(mtu, 1280)
+        if packet.version == 6 and length <= 1280 or self.may_be_cut(packet, backend, length):
+            return
+        told = packet.protocol == TCP and is_one_host(packet.source)
+        raise Decided("too_big" if told else "too_big_untold")
+
+    def may_be_cut(self, packet, backend, length):
+        """By routers on the way, where the configuration says so; by no device, though."""
+        if packet.version == 6 or be16(packet.frame, packet.ip + 6) & 0x4000:
+            return False
+        by_routers = backend.forward == "l2" or ":" not in backend.address
+        return (self.cluster.df_clear == "fragment" and by_routers
+                and length <= backend.fits(backend.device_mtu))
 
     def route(self, flow, frame, wall):
         ip, version = find_ip(frame)
@@ -132,9 +169,10 @@ class Model:
     def route_other(self, flow, packet, wall):
         wanted = ICMP if packet.version == 4 else ICMPV6
         frame, at = packet.frame, packet.transport
-        if (packet.protocol != wanted or packet.fragmented
-                or packet.destination not in self.cluster.addresses):
+        if packet.protocol != wanted or packet.fragmented:
             raise Decided("not_tcp")
+        if packet.destination not in self.cluster.addresses:
+            raise Decided(self.about_tunnel(packet))
         if at + 8 > packet.end or packet.end > len(frame):
             raise Decided("malformed")
         if frame[at] == ECHO_REQUEST[wanted] and not frame[0] & 1:
@@ -142,6 +180,23 @@ class Model:
         if frame[at] not in ERRORS[wanted]:
             raise Decided("not_tcp")
         return self.route_error(flow, packet, wall)
+
+    def about_tunnel(self, packet):
+        """An error that quotes outer headers of ours, to the address they came from."""
+        frame, at, quote = packet.frame, packet.transport, packet.transport + 8
+        v4 = packet.version == 4
+        header, source, protocol = (20, 12, 9) if v4 else (40, 8, 6)
+        prefix = self.cluster.tunnel_source if v4 else self.cluster.tunnel_source_v6
+        if (not is_tunnel_source(packet.destination, prefix) or quote + header > len(frame)
+                or frame[at] not in ERRORS[packet.protocol]
+                or frame[quote + source:][:len(packet.destination)] != packet.destination):
+            return "not_tcp"
+        udp, kind = quote + header, frame[quote + protocol]
+        if kind not in (IPIP, IPV6_IN_IP) and (kind != UDP or udp + 8 > len(frame)
+                                               or be16(frame, udp + 2) != GUE_PORT):
+            return "not_tcp"
+        too_big = frame[at:at + 2] == b"\3\4" if v4 else frame[at] == 2
+        return "tunnel_too_big" if too_big else "tunnel_error"
 
     def route_error(self, flow, packet, wall):
         """The quote is what the service sent: to the client, whose packets go the other way."""

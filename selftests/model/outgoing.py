@@ -3,7 +3,7 @@
 import ipaddress
 import struct
 
-from frame import ETH_IPV4, ETH_IPV6, ICMP, TCP, be16, be32
+from frame import ETH_IPV4, ETH_IPV6, ICMP, ICMPV6, TCP, be16, be32
 
 IPIP, IPV6_IN_IP, UDP = 4, 41, 17
 GUE_PORT, TTL = 6080, 64
@@ -23,8 +23,7 @@ def spread(flow):
     """A hash of the flow, cheap, for equal-cost paths between balancer and backend."""
     words = struct.unpack("<4I", flow.client.rjust(16, b"\0"))
     ports = struct.unpack("<I", struct.pack(">HH", flow.dport, flow.sport))[0]
-    mix = (words[3] ^ words[1] ^ ports) * 0x9E3779B1 & 0xFFFFFFFF
-    return mix ^ mix >> 15
+    return (words[3] ^ words[1] ^ ports) * 0x9E3779B97F4A7C15 >> 32 & 0xFFFFFFFF
 
 
 def tunnel_source(prefix, hash_of_flow):
@@ -32,6 +31,10 @@ def tunnel_source(prefix, hash_of_flow):
     network = ipaddress.ip_interface(prefix)
     hosts = int(network.hostmask) & 0xFFFFFFFF
     return (int(network.ip) & ~hosts | hash_of_flow & hosts).to_bytes(len(network.packed), "big")
+
+
+def is_tunnel_source(address, prefix):
+    return address == tunnel_source(prefix, int.from_bytes(address[-4:], "big"))
 
 
 def outer_ipv4(cluster, flow, backend, inner, protocol, length):
@@ -82,13 +85,22 @@ def gue(flow, protocol, outer_v6, addresses):
 class Inner:
     """What outer headers repeat of an inner one."""
 
-    def __init__(self, packet):
+    def __init__(self, flow):
+        packet = flow.packet
         frame, ip = packet.frame, packet.ip
         if packet.version == 4:
             self.tos, self.id = frame[ip + 1], be16(frame, ip + 4)
             self.df = be16(frame, ip + 6) & 0x4000
         else:
             self.tos, self.id, self.df = be32(frame, ip) >> 20 & 0xFF, 0, 0x4000
+            if flow.too_big:
+                self.id, self.df = identification(flow), 0
+
+
+def identification(flow):
+    """Random, of what routers may fragment: that of the packet that was sent."""
+    at = flow.packet.ip + 4
+    return be16(flow.sent, at) if flow.sent and at + 2 <= len(flow.sent) else 0
 
 
 def forward(cluster, flow, backend):
@@ -102,10 +114,10 @@ def forward(cluster, flow, backend):
     outer = outer_ipv6 if outer_v6 else outer_ipv4
     kind = ETH_IPV6 if outer_v6 else ETH_IPV4
     if backend.forward == "gue":
-        header = outer(cluster, flow, backend, Inner(packet), UDP, 12 + len(inner))
+        header = outer(cluster, flow, backend, Inner(flow), UDP, 12 + len(inner))
         inside = gue(flow, protocol, outer_v6, header[8:40])
     else:
-        header = outer(cluster, flow, backend, Inner(packet), protocol, len(inner))
+        header = outer(cluster, flow, backend, Inner(flow), protocol, len(inner))
         inside = b""
     return link[:-2] + kind.to_bytes(2, "big") + header + inside + frame[ip:]
 
@@ -122,3 +134,23 @@ def answer_echo(packet):
     body[at] = kind
     body[at + 2:at + 4] = checksum(words).to_bytes(2, "big")
     return bytes(body)
+
+
+def tell_too_big(packet, mtu):
+    """ICMP from the service's address that quotes 68 bytes, or ICMPv6 of 1280 bytes in all."""
+    frame, ip = packet.frame, packet.ip
+    link = frame[6:12] + frame[:6] + frame[12:ip]
+    if packet.version == 4:
+        quote = frame[ip:ip + 68]
+        header = struct.pack(">BBHHHBBH", 0x45, 0xC0, 28 + len(quote), 0, 0x4000, TTL, ICMP, 0)
+        header += packet.destination + packet.source
+        header = header[:10] + checksum(header).to_bytes(2, "big") + header[12:]
+        message, pseudo = struct.pack(">BBHI", 3, 4, 0, mtu) + quote, b""
+    else:
+        quote = frame[ip:ip + 1280 - 48]
+        header = struct.pack(">IHBB", 6 << 28, 8 + len(quote), ICMPV6, TTL)
+        header += packet.destination + packet.source
+        message = struct.pack(">BBHI", 2, 0, 0, mtu) + quote
+        pseudo = header[8:] + struct.pack(">IBBBB", len(message), 0, 0, 0, ICMPV6)
+    total = checksum(pseudo + message)
+    return link + header + message[:2] + total.to_bytes(2, "big") + message[4:]
