@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Random configurations that `mptcp-lb apply` accepts, of many services, states and weights."""
-import ipaddress
-
 from configuration import Backend, Cluster, Service
 
 SERVICES_V4 = ("192.0.2.1", "192.0.2.77", "203.0.113.200")
@@ -55,11 +53,23 @@ def random_services(rng, indices):
             for address, port in rng.sample(names, rng.randrange(2, 11))]
 
 
+def add_join_ports(rng, services, bits):
+    """Most services of an address, or none; where the range holds no service of it."""
+    for address in sorted({service.address for service in services}):
+        here = [service for service in services if service.address == address]
+        base = rng.choice((2, 20000, 65536 - 2 ** bits, rng.randrange(2, 65537 - 2 ** bits)))
+        if rng.random() < 0.5 or any(0 <= s.port - base < 2 ** bits for s in here):
+            continue
+        for service in here:
+            service.join_port = base if rng.random() < 0.8 else 0
+
+
 def random_cluster(rng):
     bits = rng.randrange(4, 13)
     secrets = {epoch: rng.randbytes(16)
                for epoch in sorted(rng.sample(range(4), rng.choice((1, 2, 3, 4))))}
     services = random_services(rng, random_indices(rng, bits))
+    add_join_ports(rng, services, bits)
     used = sorted({index for service in services for index in service.weights})
     cluster = Cluster(bits, rng.choice((0, 1, rng.getrandbits(64))), rng.choice(list(secrets)),
                       secrets, rng.choice(PREFIXES), rng.choice(PREFIXES_V6),
@@ -67,7 +77,3 @@ def random_cluster(rng):
                       rng.choice(("too-big", "fragment")))
     cluster.prepare()
     return cluster
-
-
-def packed(address):
-    return ipaddress.ip_address(address).packed

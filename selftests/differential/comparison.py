@@ -13,7 +13,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 sys.path += [os.path.join(TOP, "selftests", folder) for folder in ("model", "e2e")] + [HERE]
 
-from clusters import packed, random_cluster  # noqa: E402
+from clusters import random_cluster  # noqa: E402
+from configuration import packed  # noqa: E402
 from decision import Model  # noqa: E402
 from packets import Generator  # noqa: E402
 from topology import Failure  # noqa: E402
@@ -23,7 +24,7 @@ BALANCER = os.path.join(TOP, "build", "poison.bpf.o")
 BATCH = 1000
 ENOUGH = 5  # disagreements: most have one cause
 VERDICT = struct.Struct("=IIHHHH")
-UNCHANGED, NONE = 0xFFFFFFFF, 0xFFFF
+UNCHANGED, NONE, ROW_OF_JOIN_PORTS = 0xFFFFFFFF, 0xFFFF, 513
 
 
 def names_of_reasons():
@@ -80,8 +81,9 @@ class Runner:
             self.tell(b"C", write_configuration(folder, cluster).encode())
             count, = struct.unpack("=I", self.read(4))
             rows = [struct.unpack("=16sHH", self.read(20)) for _ in range(count)]
-        return {row: (address.removeprefix(bytes(10) + b"\xff\xff"), port)
-                for address, port, row in rows}
+        names = {row: (address.removeprefix(bytes(10) + b"\xff\xff"), port)
+                 for address, port, row in rows}
+        return names | {ROW_OF_JOIN_PORTS: "join ports"}
 
     def run(self, packets):
         """What became of each pair of wall clock and frame: action, reason, row, backend, frame."""
@@ -113,6 +115,10 @@ class Disagreement:
         return "\n".join(lines)
 
 
+def name_of(service):
+    return (packed(service.address), service.port) if service.port else "join ports"
+
+
 def compare(runner, cluster, generator, count, met):
     """Yields the disagreements among `count` packets; counts in `met` the reasons."""
     model, rows = Model(cluster), runner.apply(cluster)
@@ -123,7 +129,7 @@ def compare(runner, cluster, generator, count, met):
             decision = model.decide(frame, wall, out)
             met[decision[0]] += 1
             name = REASONS[reason] if reason < len(REASONS) else "not one counter"
-            service = decision[1] and (packed(decision[1].address), decision[1].port)
+            service = decision[1] and name_of(decision[1])
             program = (name, rows.get(row), action, None if backend == NONE else backend, out)
             expected = (decision[0], service) + decision[2:]
             if program != expected:

@@ -3,7 +3,8 @@
 import struct
 
 import codec
-from clusters import SERVICES_V4, SERVICES_V6, packed
+from clusters import SERVICES_V4, SERVICES_V6
+from configuration import packed
 from frame import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP
 from outgoing import checksum, tunnel_source
 
@@ -206,11 +207,13 @@ class Generator:
         """Family, address and port: of a service mostly."""
         service = self.rng.choice(self.cluster.services)
         address, port = packed(service.address), service.port
+        if service.join_port and self.chance(0.3):
+            port = service.join_port + self.index() + self.rng.choice((0, 0, 0, 0, -1, 1))
         if self.chance(0.03):
             address = packed(self.rng.choice(SERVICES_V4 + SERVICES_V6))
         if self.chance(0.03):
             port = self.rng.choice((22, port ^ 1, port ^ 0x100))
-        return 4 if len(address) == 4 else 6, address, port
+        return 4 if len(address) == 4 else 6, address, port & 0xFFFF
 
     def echo(self, family):
         kind = (8 if family == 4 else 128) if self.chance(0.9) else self.rng.choice((0, 129, 13))

@@ -42,7 +42,6 @@ struct input {
 static struct tables *tables;
 static struct config *config;
 static uint64_t *counters;
-static uint32_t rows; /* of counters: one for each service, and row 0 */
 static int program;
 
 /* Reads all of it, or ends the program where the input does. */
@@ -111,7 +110,6 @@ static void write_services(void)
 	uint32_t count = config->service_count;
 
 	put(&count, sizeof(count));
-	rows = 1;
 	for (uint32_t i = 0; i < count; i++) {
 		const struct config_service *service = &config->services[i];
 		uint16_t id = tables_service_id(tables, &service->address, service->port);
@@ -119,8 +117,6 @@ static void write_services(void)
 		put(&service->address, sizeof(service->address));
 		put(&service->port, sizeof(service->port));
 		put(&id, sizeof(id));
-		if (rows <= id)
-			rows = id + 1;
 	}
 }
 
@@ -155,7 +151,7 @@ static uint32_t take_counter(uint32_t first, uint32_t end)
 
 static void read_counters(struct verdict *verdict)
 {
-	uint32_t counter = take_counter(0, rows * COUNTER_REASONS);
+	uint32_t counter = take_counter(0, COUNTER_BACKENDS);
 
 	verdict->backend = take_counter(COUNTER_BACKENDS, COUNTERS);
 	verdict->service = counter >= SEVERAL ? 0 : counter / COUNTER_REASONS;

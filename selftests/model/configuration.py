@@ -7,6 +7,10 @@ from codec import slot_owner
 from ring import ring, service_key, key_bytes
 
 
+def packed(address):
+    return ipaddress.ip_address(address).packed
+
+
 @dataclass
 class Backend:
     index: int
@@ -33,6 +37,7 @@ class Service:
     joins: str
     stamps: bool
     weights: dict            # by index
+    join_port: int = 0       # BASE; 0: none
     slots: list = None       # of the ring; None: nobody takes part
     key: bytes = b""
 
@@ -51,13 +56,16 @@ class Cluster:
     owners: list = field(default_factory=list)
     by_name: dict = field(default_factory=dict)    # services by packed address and port
     addresses: set = field(default_factory=set)
+    join_ports: dict = field(default_factory=dict)  # by packed address
 
     def prepare(self):
         """What follows from the configuration: rings, keys, who owns a stamp's slot."""
         assigned, rings = sorted(self.backends), {}
         self.owners = [slot_owner(self.index_bits, assigned, slot)
                        for slot in range(2 ** self.index_bits)]
-        for service in self.services:
+        self.join_ports = {packed(service.address): self.all_joins(service.address)
+                           for service in self.services if service.join_port}
+        for service in self.services + list(self.join_ports.values()):
             taking_part = {index: weight for index, weight in service.weights.items()
                            if weight and self.backends[index].state == "up"}
             name = tuple(sorted(taking_part.items()))
@@ -65,9 +73,17 @@ class Cluster:
                 rings[name] = ring(self.ring_seed, taking_part)
             service.slots = rings.get(name)
             service.key = key_bytes(*service_key(self.ring_seed, service.address, service.port))
-            packed = ipaddress.ip_address(service.address).packed
-            self.by_name[packed, service.port] = service
-            self.addresses.add(packed)
+        for service in self.services:
+            self.by_name[packed(service.address), service.port] = service
+            self.addresses.add(packed(service.address))
+
+    def all_joins(self, address):
+        """What stands behind the join ports of an address: a service of port 0."""
+        every, weights = [s for s in self.services if s.address == address and s.join_port], {}
+        for service in every:
+            for index, weight in service.weights.items():
+                weights[index] = max(weight, weights.get(index, 0))
+        return Service(address, 0, "ring", False, weights, every[0].join_port)
 
     def yaml(self):
         """Secrets are in files next to it, secret.0 and so on."""
@@ -81,7 +97,8 @@ class Cluster:
         for service in self.services:
             lines += [f"  - address: '{service.address}'", f"    ports: [{service.port}]",
                       f"    joins: {service.joins}",
-                      f"    stamps: {'on' if service.stamps else 'off'}", "    backends:"]
+                      f"    stamps: {'on' if service.stamps else 'off'}",
+                      f"    join-port: {service.join_port or 'off'}", "    backends:"]
             for index, weight in service.weights.items():
                 words = "" if index in said else self.words(self.backends[index])
                 lines.append(f"      - {{index: {index}, weight: {weight}{words}}}")

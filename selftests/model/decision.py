@@ -111,17 +111,26 @@ class Model:
             raise Decided("fragment")
         segment = read_tcp(packet)
         flow.client, flow.sport, flow.dport = packet.source, segment.sport, segment.dport
-        self.find_service(flow, packet.destination)
-        return self.route_segment(flow, segment, wall)
+        if self.find_service(flow, packet.destination):
+            return self.route_segment(flow, segment, wall)
+        index = self.index_of_join_port(flow)
+        return ("ring_join_port_unroutable", self.ring(flow)) if index is None else \
+            ("join_port", index)
 
     def need_address(self, packet):
         if packet.destination not in self.cluster.addresses:
             raise Decided("not_service")
 
     def find_service(self, flow, address):
+        """False: it is the join ports of an address."""
         flow.service = self.cluster.by_name.get((address, flow.dport))
-        if not flow.service:
+        if flow.service:
+            return True
+        joins = self.cluster.join_ports.get(address)
+        if not joins or not 0 <= flow.dport - joins.join_port < 2 ** self.cluster.index_bits:
             raise Decided("not_service")
+        flow.service = joins
+        return False
 
     # What a TCP segment names.
 
@@ -206,7 +215,9 @@ class Model:
             raise Decided("not_tcp")
         flow.client = quote.destination
         flow.dport, flow.sport = (be16(quote.frame, quote.transport + half) for half in (0, 2))
-        self.find_service(flow, packet.destination)
+        if not self.find_service(flow, packet.destination):
+            index = self.index_of_join_port(flow)
+            return ("icmp_ring", self.ring(flow)) if index is None else ("join_port", index)
         value = self.quoted_value(quote) if flow.service.stamps else None
         index = None if value is None else self.index_of_stamp(flow.service, value, wall)
         return ("icmp_ring", self.ring(flow)) if index is None else ("icmp_stamp", index)
@@ -239,6 +250,9 @@ class Model:
     def usable(self, service, index):
         member = index in service.weights and self.cluster.backends[index].state != "down"
         return index if member else None
+
+    def index_of_join_port(self, flow):
+        return self.usable(flow.service, flow.dport - flow.service.join_port)
 
     def index_of_token(self, service, token):
         secret = self.cluster.secrets.get(token >> 30)
