@@ -49,7 +49,8 @@ def random_services(rng, indices):
     memberships = [random_weights(rng, indices) for _ in range(rng.randrange(1, 4))]
     names = [(address, port) for address in SERVICES_V4 + SERVICES_V6 for port in PORTS]
     return [Service(address, port, rng.choice(("token", "token", "token", "ring")),
-                    rng.random() < 0.8, dict(rng.choice(memberships)))
+                    rng.random() < 0.8, dict(rng.choice(memberships)),
+                    flows=rng.choice(("off", "joins", "joins", "all")))
             for address, port in rng.sample(names, rng.randrange(2, 11))]
 
 

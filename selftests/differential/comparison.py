@@ -22,6 +22,7 @@ from topology import Failure  # noqa: E402
 RUNNER = os.path.join(TOP, "build", "differential", "runner")
 BALANCER = os.path.join(TOP, "build", "poison.bpf.o")
 BATCH = 1000
+FLOW_ENTRIES = 16384  # more than flows in a configuration
 ENOUGH = 5  # disagreements: most have one cause
 VERDICT = struct.Struct("=IIHHHH")
 UNCHANGED, NONE, ROW_OF_JOIN_PORTS = 0xFFFFFFFF, 0xFFFF, 513
@@ -41,11 +42,11 @@ def write(name, text):
         file.write(text)
 
 
-def write_configuration(folder, cluster):
+def write_configuration(folder, cluster, flow_entries):
     for epoch, secret in cluster.secrets.items():
         write(os.path.join(folder, f"secret.{epoch}"), secret.hex() + "\n")
     name = os.path.join(folder, "cluster.yaml")
-    write(name, cluster.yaml())
+    write(name, cluster.yaml(flow_entries))
     return name
 
 
@@ -53,6 +54,7 @@ class Runner:
     """The C program next to this file, with one object's balancer loaded."""
 
     def __init__(self, balancer=BALANCER):
+        self.applied = 0
         self.messages = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen([RUNNER, balancer], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=self.messages)
@@ -76,9 +78,14 @@ class Runner:
         return data
 
     def apply(self, cluster):
-        """The names of services, packed address and port, by their row of counters."""
+        """
+        The names of services, packed address and port, by their row of counters. Flow caches
+        end with the configuration, since another follows with another number of entries.
+        """
+        self.applied += 1
         with tempfile.TemporaryDirectory() as folder:
-            self.tell(b"C", write_configuration(folder, cluster).encode())
+            name = write_configuration(folder, cluster, FLOW_ENTRIES + self.applied % 2)
+            self.tell(b"C", name.encode())
             count, = struct.unpack("=I", self.read(4))
             rows = [struct.unpack("=16sHH", self.read(20)) for _ in range(count)]
         names = {row: (address.removeprefix(bytes(10) + b"\xff\xff"), port)

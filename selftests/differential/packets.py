@@ -226,7 +226,7 @@ class Generator:
     def error(self, family, address, port, wall):
         """A router's error about what a server sent; the quote ends anywhere."""
         rng = self.rng
-        client, client_port = rng.choice(self.clients[family])
+        client, client_port = rng.choice(self.clients[family][:20])
         sport, source = port, address
         if self.chance(0.04):
             source = packed(rng.choice(SERVICES_V4 if family == 4 else SERVICES_V6))
@@ -271,7 +271,8 @@ class Generator:
         if self.chance(0.02):
             return self.tunnel_error()
         family, address, port = self.target()
-        client, client_port = rng.choice(self.clients[family])
+        few = self.clients[family][:5] if self.chance(0.5) else self.clients[family]
+        client, client_port = rng.choice(few)
         if self.chance(0.01):
             client = packed(rng.choice(NO_HOSTS[family]))
         protocol, body = self.body(family, address, port, wall, client_port)

@@ -38,6 +38,9 @@ class Service:
     stamps: bool
     weights: dict            # by index
     join_port: int = 0       # BASE; 0: none
+    flows: str = "off"
+    settled: dict = field(default_factory=dict)    # cached indices by client
+    fresh: dict = field(default_factory=dict)      # those of joins without a segment so far
     slots: list = None       # of the ring; None: nobody takes part
     key: bytes = b""
 
@@ -85,7 +88,7 @@ class Cluster:
                 weights[index] = max(weight, weights.get(index, 0))
         return Service(address, 0, "ring", False, weights, every[0].join_port)
 
-    def yaml(self):
+    def yaml(self, flow_entries):
         """Secrets are in files next to it, secret.0 and so on."""
         lines = ["cluster:", f"  index-bits: {self.index_bits}", f"  ring-seed: {self.ring_seed}",
                  f"  epoch: {self.epoch}",
@@ -98,7 +101,11 @@ class Cluster:
             lines += [f"  - address: '{service.address}'", f"    ports: [{service.port}]",
                       f"    joins: {service.joins}",
                       f"    stamps: {'on' if service.stamps else 'off'}",
-                      f"    join-port: {service.join_port or 'off'}", "    backends:"]
+                      f"    join-port: {service.join_port or 'off'}",
+                      f"    flows: {service.flows}"]
+            if service.flows != "off":
+                lines.append(f"    flow-entries: {flow_entries}")
+            lines.append("    backends:")
             for index, weight in service.weights.items():
                 words = "" if index in said else self.words(self.backends[index])
                 lines.append(f"      - {{index: {index}, weight: {weight}{words}}}")

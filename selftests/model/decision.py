@@ -11,6 +11,7 @@ from ring import SLOTS
 
 PASS, DROP, TX, REDIRECT = 2, 1, 3, 4
 DROPPED = {"fragment", "no_backend", "no_neighbour", "too_many_extensions", "too_big_untold"}
+JOINS = (12, 16)  # lengths of the option, with tokens of 32 bits and of 64
 ECHO_REQUEST = {ICMP: 8, ICMPV6: 128}
 ERRORS = {ICMP: (3, 11, 12), ICMPV6: (1, 2, 3, 4)}
 
@@ -29,6 +30,13 @@ def is_one_host(address):
     if len(address) == 4:
         return address[0] not in (0, 127) and address[0] < 224
     return address[0] != 0xFF and address[:12] != bytes(12)
+
+
+def ask_cache(service, client):
+    """The index, or None. The first segment after a join's SYN settles its entry."""
+    if client in service.fresh:
+        service.settled[client] = service.fresh.pop(client)
+    return service.settled.get(client)
 
 
 class Flow:
@@ -132,46 +140,68 @@ class Model:
         flow.service = joins
         return False
 
-    # What a TCP segment names.
+    # What a TCP segment names, and what the flow cache remembers of it.
 
     def route_segment(self, flow, segment, wall):
         if segment.flags & (SYN | ACK) == SYN:
             return self.route_syn(flow, segment)
-        return self.route_later(flow, segment, wall)
+        service, client = flow.service, (flow.client, flow.sport)
+        reason, index = self.named_by_later(service, segment, wall)
+        has_stamp = reason in ("stamp", "ring_stamp_unroutable")
+        if service.flows == "all" or service.flows == "joins" and not has_stamp:
+            cached = self.usable(service, ask_cache(service, client))
+            if cached is not None:
+                return "flow", cached
+        index = self.ring(flow) if index is None else index
+        if service.flows == "all":
+            service.settled[client] = index
+        return reason, index
 
     def route_syn(self, flow, segment):
+        service, client = flow.service, (flow.client, flow.sport)
+        reason, index = self.named_by_syn(service, segment)
+        is_join = index is not None and not first_timestamps(segment.options, segment.length)
+        index = self.ring(flow) if index is None else index
+        if service.flows == "all":
+            service.settled[client] = index
+        elif service.flows == "joins":
+            service.settled.pop(client, None)
+            service.fresh.pop(client, None)
+            if is_join:
+                service.fresh[client] = index
+        return reason, index
+
+    def named_by_syn(self, service, segment):
+        """A reason, and an index; None: the ring decides."""
         join, capable, options = None, False, list(walk(segment.options, segment.length))
         for kind, data in filter(None, options):
             if kind == MPTCP and len(data) >= 3 and data[2] >> 4 == MP_CAPABLE:
                 capable = True
-            if kind == MPTCP and len(data) >= 3 and data[2] >> 4 == MP_JOIN and data[1] == 12:
+            if kind == MPTCP and len(data) >= 3 and data[2] >> 4 == MP_JOIN and data[1] in JOINS:
                 join = data
         if None in options:
-            return "ring_malformed_options", self.ring(flow)
+            return "ring_malformed_options", None
         if join is None or capable:
-            return "ring_new", self.ring(flow)
+            return "ring_new", None
         if len(join) < 8:
-            return "ring_malformed_options", self.ring(flow)
-        if flow.service.joins == "ring":
-            return "ring_join", self.ring(flow)
-        index = self.index_of_token(flow.service, be32(join, 4))
-        if index is None:
-            return "ring_token_unroutable", self.ring(flow)
-        return "token", index
+            return "ring_malformed_options", None
+        if service.joins == "ring":
+            return "ring_join", None
+        index = self.index_of_token(service, be32(join, 4))
+        return "ring_token_unroutable" if index is None else "token", index
 
-    def route_later(self, flow, segment, wall):
+    def named_by_later(self, service, segment, wall):
+        """Likewise."""
         timestamps = b""
         if segment.flags & ACK:
             timestamps = first_timestamps(segment.options, segment.length)
         if timestamps is None or 0 < len(timestamps) < 10:
-            return "ring_malformed_options", self.ring(flow)
+            return "ring_malformed_options", None
         echo = be32(timestamps, 6) if timestamps else 0
-        if not echo or not flow.service.stamps:
-            return "ring_no_stamp", self.ring(flow)
-        index = self.index_of_stamp(flow.service, echo, wall)
-        if index is None:
-            return "ring_stamp_unroutable", self.ring(flow)
-        return "stamp", index
+        if not echo or not service.stamps:
+            return "ring_no_stamp", None
+        index = self.index_of_stamp(service, echo, wall)
+        return "ring_stamp_unroutable" if index is None else "stamp", index
 
     # What an ICMP message is about.
 
