@@ -14,11 +14,20 @@
 
 static struct tables *decision_tables;
 static int decision_program;
+static uint64_t *decision_counters; /* as the last decision left them; NULL: not known */
+
+/* Packets were sent, or a configuration published, beside decide(). */
+static inline void decision_forget(void)
+{
+	free(decision_counters);
+	decision_counters = NULL;
+}
 
 static inline void decision_publish(const struct config *config)
 {
 	if (tables_publish(decision_tables, config))
 		fixture_die("can't publish");
+	decision_forget();
 	fixture_freeze_clock(decision_tables, DECISION_WALL_MS);
 }
 
@@ -38,6 +47,7 @@ static inline void decision_load(const char *name, const struct config *config)
 
 static inline void decision_unload(void)
 {
+	decision_forget();
 	tables_close(decision_tables);
 	close(decision_program);
 	cmd_unload(&(struct words){});
@@ -83,11 +93,12 @@ static inline struct decision decide(const struct segment *segment)
 	size_t length = packet_build(in, segment);
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = in, .data_size_in = length, .data_out = out,
 		    .data_size_out = sizeof(out));
-	uint64_t *before, *after;
+	uint64_t *before = decision_counters, *after;
 	struct decision decision;
 	int counter;
 
-	tables_counters(decision_tables, &before);
+	if (!before)
+		tables_counters(decision_tables, &before);
 	if (bpf_prog_test_run_opts(decision_program, &run))
 		fixture_die("BPF_PROG_TEST_RUN");
 	tables_counters(decision_tables, &after);
@@ -99,7 +110,7 @@ static inline struct decision decide(const struct segment *segment)
 	decision.right_frame = decision_is_right_frame(in, length, out, run.data_size_out,
 						       run.retval, decision.backend);
 	free(before);
-	free(after);
+	decision_counters = after;
 	return decision;
 }
 

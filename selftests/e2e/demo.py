@@ -41,7 +41,7 @@ MAPS = {
         "backends": "the configuration",
         "secrets": "the configuration",
         "rings": "the configuration, spread over 65537 slots",
-        "flows": "the flow caches of services with `flows`, which are off: none",
+        "flows": "the caches of services with `flows`: none",
         "devices": "which devices backends are behind",
         "counters": "packets, by service and reason",
 }
@@ -178,13 +178,16 @@ class Demo:
         say(f"\n{len(ended)} of {CONNECTIONS} connections finished; {size} bytes each way, "
             "compared byte for byte.")
 
+    def bpftool(self, *words):
+        return json.loads(self.net["lb"].run(BPFTOOL, "-j", *words))
+
+    def pin(self, name):
+        return os.path.join(self.cluster.lb.pins, name)
+
     def maps(self):
         """All that the program can reach; the compiler's own constants aside."""
-        def bpftool(*words):
-            return json.loads(self.net["lb"].run(BPFTOOL, "-j", *words))
-
-        program = bpftool("prog", "show", "pinned", os.path.join(self.cluster.lb.pins, "lb"))
-        found = [bpftool("map", "show", "id", str(number)) for number in program["map_ids"]]
+        program = self.bpftool("prog", "show", "pinned", self.pin("lb"))
+        found = [self.bpftool("map", "show", "id", str(number)) for number in program["map_ids"]]
         return [found for found in found if "." not in found["name"]]
 
     def show_maps(self):
@@ -193,6 +196,8 @@ class Demo:
             check(found["name"] in MAPS and found["type"] not in KINDS_FOR_FLOWS,
                   f"there is a map {found['name']}, {found['type']}")
             say(f"  {found['name']:10} {found['type']:14} {MAPS[found['name']]}")
+        check(not self.bpftool("map", "dump", "pinned", self.pin("flows")),
+              "there is a flow cache")
         say("Entries of state per flow: 0. There is no table that could hold one.")
 
 
