@@ -87,8 +87,15 @@ static void note_remains(const struct connection *connection, int state, void *c
 	remains->count += address_equal(&connection->remote, remains->client);
 }
 
-/* So that no server's last words go where the veth no longer is. */
-static void wait_for_the_end(const struct address *client)
+static void abort_remains(const struct connection *connection, int state, void *context)
+{
+	(void)state;
+	if (address_equal(&connection->remote, context))
+		sockets_abort(connection);
+}
+
+/* So that no server's last words, repeated for minutes, go where the veth no longer is. */
+static void wait_for_the_end(struct address *client)
 {
 	for (int round = 0; round < SETTLE_ROUNDS; round++) {
 		struct remains remains = { .client = client };
@@ -97,6 +104,7 @@ static void wait_for_the_end(const struct address *client)
 			return;
 		usleep(SETTLE_PAUSE_US);
 	}
+	sockets_each_connection(abort_remains, client);
 }
 
 static void shake_hands(struct trial *trial, struct capture *capture, struct outcome *outcome)

@@ -142,6 +142,37 @@ int sockets_each_connection(void (*each)(const struct connection *connection, in
 	return run_dumps(&dump);
 }
 
+static void put_address(__be32 words[4], const struct address *address)
+{
+	if (address_is_v4(address))
+		words[0] = address->words[3];
+	else
+		memcpy(words, address, sizeof(*address));
+}
+
+void sockets_abort(const struct connection *connection)
+{
+	struct mnl_socket *socket = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
+	_Alignas(struct nlmsghdr) char buffer[256] = {};
+	struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
+	struct inet_diag_req_v2 *query = mnl_nlmsg_put_extra_header(header, sizeof(*query));
+
+	header->nlmsg_type = SOCK_DESTROY;
+	header->nlmsg_flags = NLM_F_REQUEST;
+	query->sdiag_family = address_is_v4(&connection->local) ? AF_INET : AF_INET6;
+	query->sdiag_protocol = IPPROTO_TCP;
+	query->idiag_states = STATES_WITH_PEER;
+	query->id.idiag_sport = connection->local_port;
+	query->id.idiag_dport = connection->remote_port;
+	query->id.idiag_cookie[0] = query->id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
+	put_address(query->id.idiag_src, &connection->local);
+	put_address(query->id.idiag_dst, &connection->remote);
+	if (!socket)
+		return;
+	mnl_socket_sendto(socket, header, header->nlmsg_len);
+	mnl_socket_close(socket);
+}
+
 struct idle_walk {
 	void (*each)(const struct connection *connection, uint32_t idle_ms, void *context);
 	void *context;

@@ -15,6 +15,9 @@ int sockets_each_connection(void (*each)(const struct connection *connection, in
 					 void *context),
 			    void *context);
 
+/* Ends a TCP socket as if its peer had reset it; without a word where the kernel can't. */
+void sockets_abort(const struct connection *connection);
+
 /*
  * Every established TCP socket, and for how long no data went either way: the last thing that
  * the peer surely heard in its window was an answer to that. Returns 0 or -errno.
