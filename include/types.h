@@ -137,7 +137,7 @@ struct cluster {
 	__be32 tunnel_hosts_v6;
 	uint8_t tunnel_length; /* of the prefix; 0: there is none */
 	uint8_t tunnel_length_v6;
-	uint8_t df_clear; /* enum df_clear; packets go by each backend's df_clear_mtu */
+	uint8_t df_clear;   /* enum df_clear; packets go by each backend's df_clear_mtu */
 	uint8_t join_ports; /* 1: some address has a join port */
 	uint8_t pad[4];
 	/* The index assigned at or next above each slot of the stamp, cyclic (stamp.h). */
