@@ -53,14 +53,28 @@ static void check_state(struct json_object *findings, const struct server_state 
 		     drift / 1000);
 }
 
+/* keys_reserve is set when the queue is full for the first time. */
 static void check_queue(struct json_object *findings, struct server_maps *maps)
 {
+	const struct server_state *state = server_maps_state(maps);
+	uint32_t queued = server_maps_keys_queued(maps);
+
 	if (!server_maps_queue_is_claimed(maps))
 		find(findings, "nothing refills the queue of keys: start 'server run'");
-	if (!server_maps_keys_queued(maps))
+	if (!queued)
 		find(findings,
 		     "the queue of keys is empty, and new connections lose their joins: let "
 		     "'server run' fill it before the service is announced");
+	else if (!state->keys_reserve)
+		find(findings,
+		     "the queue of keys was never full and holds %u of %u: let 'server run' fill "
+		     "it "
+		     "before the service is announced",
+		     queued, state->keys_room);
+	else if (queued <= state->keys_reserve)
+		find(findings,
+		     "the queue of keys is down to its reserve, and clients from new networks get "
+		     "none: it is being refilled, or 'server run' is too slow for a flood");
 }
 
 static void check_tunnel(struct json_object *findings, struct server_maps *maps)

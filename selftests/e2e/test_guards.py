@@ -175,7 +175,8 @@ class Trial:
 
     def tokens_right(self, epoch):
         """As `server check` decodes them, and no key of another epoch is left."""
-        wait_until("keys", lambda: self.cluster.keys_queued("s2") >= 200)
+        wait_until("keys for strangers too",
+                   lambda: self.show()["keys-queued"] > self.show()["keys-reserve"] + 200)
         lines = self.side("server check handshakes 20", check=False)
         if lines.count("20 of 20 tokens decode to this index") != 2:
             raise Failure(f"with epoch {epoch}: {lines}")

@@ -232,6 +232,8 @@ def main():
         cluster.start_server_sides(("s1",))
         cluster.attach("s2")
         attach_for_gue(cluster)
+        wait_until("the queue of s1 is full",
+                   lambda: cluster.sides["s1"].json("server show")["keys-reserve"])
         trial, no_listener = Trial(cluster), Trial(cluster, "s2")
         return run_tests([
                 ("16 handshakes with each service: tokens, keys and stamps are right",
