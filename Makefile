@@ -31,6 +31,8 @@ ROWS := $(patsubst selftests/rows/%.c,build/rows/%,$(wildcard selftests/rows/tes
 E2E := $(sort $(wildcard selftests/cli/test_*.py selftests/e2e/test_*.py))
 BPF_OBJECTS := build/lb.bpf.o build/server.bpf.o
 SKELETONS := $(BPF_OBJECTS:.bpf.o=.skel.h)
+# Ends of connections, and a wire between them.
+WIRE := build/wire build/traffic
 
 VM_PACKAGES := qemu-system-x86 busybox-static kmod xdp-tools
 VM_TESTS := $(ROWS) $(sort $(wildcard selftests/vm/test_*.py)) selftests/e2e/test_attach.py \
@@ -40,7 +42,7 @@ PROVE := prove --merge --exec ''
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all demo test test-6.1 run-test-6.1 check unit lint bench packages daemons clean run-demo run-tests run-bench
+.PHONY: all demo test test-6.1 run-test-6.1 check unit lint bench packages daemons clean run-demo run-tests run-bench joins-in-flight
 
 all: build/mptcp-lb $(BPF_OBJECTS)
 
@@ -65,11 +67,15 @@ daemons: packages
 run-demo: all build/pass.bpf.o build/move-slots
 	$(Q)/usr/bin/python3 -B selftests/e2e/demo.py
 
-run-tests: check $(ROWS) build/pass.bpf.o build/move-slots
+run-tests: check $(ROWS) build/pass.bpf.o build/move-slots build/set-joins-max $(WIRE)
 	$(Q)$(PROVE) $(UNITS) $(ROWS) $(E2E)
 
 run-bench: $(patsubst selftests/bench/%.c,build/bench/%,$(wildcard selftests/bench/bench_*.c))
 	$(Q)for bench in $^; do $$bench || exit; done
+
+# How joins fare at 20 to 200 a second: about 45 minutes; less with JOIN_SECONDS=10.
+joins-in-flight: all build/set-joins-max $(WIRE)
+	$(Q)/usr/bin/python3 -B selftests/e2e/joins_in_flight.py
 
 # Debian's own 6.1 kernel in qemu, on this machine's files, by software emulation: about 10 minutes.
 test-6.1: packages
@@ -138,9 +144,16 @@ build/bench/%: selftests/bench/%.c $(LOADER_LIBRARY) build/bench.skel.h | build/
 	$(call msg,CC,$@)
 	$(Q)$(CC) $(CFLAGS) -Iselftests $< $(LOADER_LIBRARY) $(LDLIBS) -lm -o $@
 
-build/move-slots: selftests/move_slots.c $(LOADER_LIBRARY) | build/selftests
+build/move-slots build/set-joins-max: build/%: $(LOADER_LIBRARY) | build/selftests
 	$(call msg,CC,$@)
-	$(Q)$(CC) $(CFLAGS) $< $(LOADER_LIBRARY) $(LDLIBS) -o $@
+	$(Q)$(CC) $(CFLAGS) selftests/$(subst -,_,$*).c $(LOADER_LIBRARY) $(LDLIBS) -o $@
+
+build/move-slots: selftests/move_slots.c
+build/set-joins-max: selftests/set_joins_max.c
+
+$(WIRE): build/%: selftests/%.c | build/selftests
+	$(call msg,CC,$@)
+	$(Q)$(CC) $(CFLAGS) $< -o $@
 
 clean:
 	rm -rf build

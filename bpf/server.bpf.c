@@ -9,6 +9,7 @@
 #include "server_treatment.bpf.h"
 #include "server_key.bpf.h"
 #include "server_mss.bpf.h"
+#include "server_joins.bpf.h"
 #include "server_tunnel.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -59,6 +60,8 @@ static __always_inline void rewrite_syn_ack(struct __sk_buff *skb, const struct 
 		replace_key(skb, segment, state, walk->capable);
 	if (state->overhead && walk->mss)
 		lower_mss(skb, segment, state, walk->mss);
+	if (walk->join_length == TCPOLEN_MPTCP_MPJ_SYNACK)
+		begin_join(skb, state);
 }
 
 /* link: the length of the link-layer header. */
@@ -96,6 +99,18 @@ static __always_inline void receive_ack(struct __sk_buff *skb, const struct segm
 		count(SERVER_malformed);
 	else if (walk.timestamp)
 		restore(skb, segment, state, walk.timestamp);
+	if (walk.join_length == TCPOLEN_MPTCP_MPJ_ACK)
+		receive_join_ack(skb, segment, state);
+}
+
+/* False: the packet is to be dropped. */
+static __always_inline bool receive_syn(struct __sk_buff *skb, const struct segment *segment,
+					const struct server_state *state)
+{
+	struct tcpopt_walk walk = {};
+
+	find_options(skb, segment, &walk);
+	return !walk.join || !hold_join_back(state);
 }
 
 /* False: the packet is to be dropped. */
@@ -133,6 +148,8 @@ static __always_inline int receive(struct __sk_buff *skb, uint32_t link)
 		return TC_ACT_SHOT;
 	if (segment.flags & TCP_ACK)
 		receive_ack(skb, &segment, state);
+	else if (segment.flags & TCP_SYN && !receive_syn(skb, &segment, state))
+		return TC_ACT_SHOT;
 	return TC_ACT_UNSPEC;
 }
 

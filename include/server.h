@@ -11,6 +11,9 @@
 #define SERVER_HANDED_OUT_MAX 1048576
 #define SERVER_DEVICES_MAX 16
 
+/* Joins in flight: the kernel has 1024 slots, and two that meet in one both fail. */
+#define SERVER_JOINS_MAX 32
+
 /* Map `services`, a hash: an address and port of this host that clients connect to; value 1. */
 struct server_service {
 	struct address address;
@@ -63,7 +66,9 @@ struct server_key {
 	COUNTER(tunnel_congested, "packets dropped: congestion was met on the way, and the inner " \
 				  "packet can't say so") \
 	COUNTER(tunnel_refused, "packets dropped: the kernel could not take outer headers off") \
-	COUNTER(mss_lowered, "SYN/ACKs whose MSS was lowered by what a tunnel adds")
+	COUNTER(mss_lowered, "SYN/ACKs whose MSS was lowered by what a tunnel adds") \
+	COUNTER(join_held_back, "MP_JOIN SYNs dropped, to come again: too many joins in flight") \
+	COUNTER(join_reset, "repeated third ACKs of joins that had failed, turned into RSTs")
 
 #define SERVER_COUNTER_ENUM(name, words) SERVER_##name,
 enum server_counter { SERVER_COUNTERS(SERVER_COUNTER_ENUM) SERVER_COUNTER_COUNT };
@@ -89,7 +94,7 @@ struct server_state {
 	uint32_t overhead; /* bytes that it adds to each packet */
 	uint32_t devices[SERVER_DEVICES_MAX];         /* ifindex; 0: unused */
 	uint8_t clsact_was_there[SERVER_DEVICES_MAX]; /* 0: we made the qdisc, detach removes it */
-	uint8_t pad[4];
+	uint32_t joins_max;                           /* in flight; 0: joins are left alone */
 };
 
 _Static_assert(sizeof(struct server_state) % 8 == 0, "elements of an array map are padded to 8");
