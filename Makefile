@@ -120,6 +120,11 @@ build/bench.bpf.o: selftests/bench/bench.bpf.c $(wildcard selftests/bench/*.h bp
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 	$(Q)llvm-strip -g $@
 
+build/server_bench.bpf.o: selftests/bench/server_bench.bpf.c $(wildcard selftests/bench/*.h bpf/*.h include/*.h) bpf/server.bpf.c | build/bench
+	$(call msg,CLANG,$@)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+	$(Q)llvm-strip -g $@
+
 build/%.skel.h: build/%.bpf.o
 	$(call msg,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< >$@
@@ -140,7 +145,7 @@ build/rows/%: selftests/rows/%.c $(LOADER_LIBRARY) $(SKELETONS) build/poison.ske
 	$(call msg,CC,$@)
 	$(Q)$(CC) $(CFLAGS) -Iselftests $< $(LOADER_LIBRARY) $(LDLIBS) -o $@
 
-build/bench/%: selftests/bench/%.c $(LOADER_LIBRARY) build/bench.skel.h | build/bench
+build/bench/%: selftests/bench/%.c $(LOADER_LIBRARY) build/bench.skel.h build/server_bench.skel.h | build/bench
 	$(call msg,CC,$@)
 	$(Q)$(CC) $(CFLAGS) -Iselftests $< $(LOADER_LIBRARY) $(LDLIBS) -lm -o $@
 

@@ -5,8 +5,6 @@
  */
 #define _GNU_SOURCE
 #include <bpf/libbpf.h>
-#include <json-c/json.h>
-#include <sched.h>
 #include <sys/mman.h>
 
 #include "../../include/stamp.h"
@@ -15,6 +13,7 @@
 #include "bench.skel.h"
 #include "fixture.h"
 #include "packet.h"
+#include "results.h"
 
 struct options options;
 
@@ -173,13 +172,6 @@ static void measure_all(void)
 	}
 }
 
-static int compare(const void *a, const void *b)
-{
-	double difference = *(const double *)a - *(const double *)b;
-
-	return (difference > 0) - (difference < 0);
-}
-
 static double median(const struct subject *subject)
 {
 	return subject->ns[ROUNDS / 2];
@@ -248,9 +240,7 @@ static void write_json(double encap_ns)
 				       json_object_new_double(s->net_ns / encap_ns));
 		json_object_array_add(list, row);
 	}
-	if (json_object_to_file_ext("build/bench.json", list, JSON_C_TO_STRING_PRETTY))
-		fixture_die("can't write build/bench.json");
-	json_object_put(list);
+	results_write("lb", list);
 }
 
 static void add_service(struct config *config, bool v6)
@@ -294,15 +284,6 @@ static void fill_minimal(void)
 
 		bpf_map_update_elem(bpf_map__fd(bench->maps.minimal_ring), &slot, &backend, 0);
 	}
-}
-
-static void stay_on_one_cpu(void)
-{
-	cpu_set_t cpus;
-
-	CPU_ZERO(&cpus);
-	CPU_SET(sysconf(_SC_NPROCESSORS_ONLN) - 1, &cpus);
-	sched_setaffinity(0, sizeof(cpus), &cpus);
 }
 
 int main(void)
