@@ -38,7 +38,7 @@ static __always_inline void stamp(struct __sk_buff *skb, const struct segment *s
 }
 
 static __always_inline void restore(struct __sk_buff *skb, const struct segment *segment,
-				    const struct server_state *state, uint32_t option)
+				    struct server_state *state, uint32_t option)
 {
 	__be32 *word = word_at(skb, option + TSECR_OFFSET);
 	uint32_t tsecr;
@@ -90,7 +90,7 @@ static __always_inline int send(struct __sk_buff *skb, uint32_t link)
 }
 
 static __always_inline void receive_ack(struct __sk_buff *skb, const struct segment *segment,
-					const struct server_state *state)
+					struct server_state *state)
 {
 	struct tcpopt_walk walk = {};
 

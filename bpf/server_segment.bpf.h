@@ -51,10 +51,11 @@ static __always_inline bool reach(struct __sk_buff *skb, uint32_t length)
 	return length <= skb->len && !bpf_skb_pull_data(skb, length);
 }
 
+/* Whole halves: an 8-byte load behind two 4-byte stores waits for both to leave the core. */
 static __always_inline void set_ipv4(struct address *address, __be32 v4)
 {
-	address->words[2] = bpf_htonl(0xffff);
-	address->words[3] = v4;
+	address->halves[0] = 0;
+	address->halves[1] = (uint64_t)v4 << 32 | bpf_htonl(0xffff);
 }
 
 static __always_inline bool parse_ipv4(struct __sk_buff *skb, struct segment *segment,
@@ -134,11 +135,19 @@ static __always_inline bool is_syn_ack(const struct segment *segment)
 
 static __always_inline bool is_service(const struct segment *segment)
 {
-	struct server_service service = {
-		.address = segment->connection.local,
-		.port = segment->connection.local_port,
-	};
+	const struct connection *connection = &segment->connection;
+	uint32_t line = server_service_line(&connection->local, connection->local_port);
+	struct server_service service = {}, *there;
 
+	there = bpf_map_lookup_elem(&service_lines, &line);
+	if (!there || !there->port)
+		return false;
+	if (there->address.halves[0] == connection->local.halves[0] &&
+	    there->address.halves[1] == connection->local.halves[1] &&
+	    there->port == connection->local_port)
+		return true;
+	service.address = connection->local;
+	service.port = connection->local_port;
 	return bpf_map_lookup_elem(&services, &service);
 }
 

@@ -14,12 +14,27 @@
 /* Joins in flight: the kernel has 1024 slots, and two that meet in one both fail. */
 #define SERVER_JOINS_MAX 32
 
-/* Map `services`, a hash: an address and port of this host that clients connect to; value 1. */
+/*
+ * Map `services`, a hash: an address and port of this host that clients connect to; value 1.
+ * Map `service_lines`, an array, spares nearly all segments that lookup: a service stands at
+ * its server_service_line(), unless another one came first.
+ */
 struct server_service {
 	struct address address;
 	__be16 port;
 	uint8_t pad[6];
 };
+
+/* port: as on the wire. */
+static inline __attribute__((always_inline)) uint32_t
+server_service_line(const struct address *address, uint16_t port)
+{
+	uint64_t mix = (address->halves[0] ^ address->halves[1] >> 32 ^ port) * 0x9e3779b97f4a7c15;
+
+	return mix >> 53;
+}
+
+_Static_assert(SERVICE_LINES == 1 << (64 - 53), "server_service_line() yields 11 bits");
 
 /* Map `connections`, a hash of what is treated otherwise than new connections are. */
 struct connection {
@@ -95,6 +110,8 @@ struct server_state {
 	uint32_t devices[SERVER_DEVICES_MAX];         /* ifindex; 0: unused */
 	uint8_t clsact_was_there[SERVER_DEVICES_MAX]; /* 0: we made the qdisc, detach removes it */
 	uint32_t joins_max;                           /* in flight; 0: joins are left alone */
+	uint32_t noted;   /* 0: `connections` is empty; written after an entry is */
+	uint32_t judging; /* 1: connections may be born that shook hands before the switch */
 };
 
 _Static_assert(sizeof(struct server_state) % 8 == 0, "elements of an array map are padded to 8");

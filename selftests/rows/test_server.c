@@ -267,6 +267,7 @@ static void set_state(const struct row *row, uint32_t constant, uint64_t switche
 	state->overhead = row->overhead;
 	state->constant = constant;
 	state->switched_ms = switched_ms;
+	state->judging = 1;
 }
 
 static bool check_treatment(const struct connection *connection, enum treatment want)
