@@ -125,26 +125,32 @@ static __always_inline bool take_off(struct __sk_buff *skb, uint32_t link,
 	return outcome == SERVER_decapsulated;
 }
 
+/* False: the packet is no segment in a tunnel of ours. */
+static __always_inline bool parse_tunnelled(struct __sk_buff *skb, struct segment *segment,
+					    uint32_t link, const struct server_state *state,
+					    struct tunnel *tunnel)
+{
+	enum outer outer = find_tunnel(skb, link, state, tunnel);
+
+	if (outer == TUNNEL_MALFORMED)
+		count(SERVER_tunnel_malformed);
+	return outer == TUNNEL && parse(skb, segment, INGRESS, link + tunnel->room, tunnel->inner);
+}
+
 static __always_inline int receive(struct __sk_buff *skb, uint32_t link)
 {
 	struct server_state *state = state_now();
-	uint32_t at = link, protocol = skb->protocol;
 	struct segment segment = {};
 	struct tunnel tunnel = {};
-	enum outer outer;
 
 	if (!state)
 		return TC_ACT_UNSPEC;
-	outer = find_tunnel(skb, link, state, &tunnel);
-	if (outer == TUNNEL_MALFORMED)
-		count(SERVER_tunnel_malformed);
-	if (outer == TUNNEL) {
-		at += tunnel.room;
-		protocol = tunnel.inner;
-	}
-	if (!parse(skb, &segment, INGRESS, at, protocol) || !is_service(&segment))
+	if (!parse(skb, &segment, INGRESS, link, skb->protocol) &&
+	    !parse_tunnelled(skb, &segment, link, state, &tunnel))
 		return TC_ACT_UNSPEC;
-	if (outer == TUNNEL && !take_off(skb, link, &tunnel, &segment))
+	if (!is_service(&segment))
+		return TC_ACT_UNSPEC;
+	if (tunnel.room && !take_off(skb, link, &tunnel, &segment))
 		return TC_ACT_SHOT;
 	if (segment.flags & TCP_ACK)
 		receive_ack(skb, &segment, state);

@@ -34,8 +34,8 @@ static void pin_path(char path[static PATH_BYTES], const char *pin_dir, const ch
 
 static void unpin_all(const char *pin_dir)
 {
-	static const char *const pins[] = { "ingress",    "egress",   "ingress_l3",  "egress_l3",
-					    "state",      "services", "connections", "keys",
+	static const char *const pins[] = { "ingress",    "egress",   "ingress_l3",   "egress_l3",
+					    "state",      "services", "connections",  "keys",
 					    "handed_out", "counters", "service_lines" };
 	char path[PATH_BYTES];
 
