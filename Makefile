@@ -42,7 +42,8 @@ PROVE := prove --merge --exec ''
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all demo test test-6.1 run-test-6.1 check unit lint bench packages daemons clean run-demo run-tests run-bench joins-in-flight
+.PHONY: all demo test test-6.1 run-test-6.1 check unit lint bench packages daemons clean run-demo run-tests run-bench joins-in-flight production \
+	test-kernel-selftests run-kernel-selftests
 
 all: build/mptcp-lb $(BPF_OBJECTS)
 
@@ -76,6 +77,28 @@ run-bench: $(patsubst selftests/bench/%.c,build/bench/%,$(wildcard selftests/ben
 # How joins fare at 20 to 200 a second: about 45 minutes; less with JOIN_SECONDS=10.
 joins-in-flight: all build/set-joins-max $(WIRE)
 	$(Q)/usr/bin/python3 -B selftests/e2e/joins_in_flight.py
+
+# The long versions of two tests, about 8 minutes: 20,000 connections, 5,000 at once, with joins;
+# a thousand with and without our programs while segments are lost.
+production: all build/set-joins-max $(WIRE)
+	$(Q)MANY=20000 AT_ONCE=5000 PER_SECOND=200 $(PROVE) -v selftests/e2e/test_many.py
+	$(Q)LOST=1000 $(PROVE) -v selftests/e2e/test_loss.py
+
+# The kernel's own MPTCP selftest, from where Debian's package puts it (140 MB).
+test-kernel-selftests: PACKAGES += linux-source
+test-kernel-selftests: packages
+	$(Q)$(MAKE) --no-print-directory run-kernel-selftests
+
+run-kernel-selftests: all build/mptcp_connect build/set-joins-max $(WIRE)
+	$(Q)/usr/bin/python3 -B selftests/e2e/kernel_selftests.py
+
+KERNEL_SELFTESTS := tools/testing/selftests/net/mptcp
+
+build/mptcp_connect: | build/selftests
+	$(call msg,UNPACK,$@)
+	$(Q)tar -C build/selftests -xJf $(lastword $(sort $(wildcard /usr/src/linux-source-*.tar.xz))) \
+		--strip-components=1 --wildcards '*/$(KERNEL_SELFTESTS)'
+	$(Q)$(CC) -O2 -w build/selftests/$(KERNEL_SELFTESTS)/mptcp_connect.c -o $@
 
 # Debian's own 6.1 kernel in qemu, on this machine's files, by software emulation: about 10 minutes.
 test-6.1: packages

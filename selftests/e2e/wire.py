@@ -15,7 +15,7 @@ import json
 import os
 import subprocess
 
-from counters import counters
+from counters import nonzero
 from topology import BPFFS, BUILD, PORT, SERVICES, Failure, Topology, no_offload, run, wait_until
 
 ADDRESSES = {"client": ("10.1.0.2/24", "10.1.0.3/24", "2001:db8:a1::2/64", "2001:db8:a1::3/64"),
@@ -123,7 +123,7 @@ class ServerSide:
     def describe(self):
         server = self("server show", check=False)
         return f"{server}\n" + "\n".join(
-                f"{name}: {counters(self.net[name])}" for name in ("client", "server"))
+                f"{name}: {nonzero(self.net[name])}" for name in ("client", "server"))
 
 
 def open_connections(net, count, per_second, hold_ms, family=4):
