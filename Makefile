@@ -42,7 +42,7 @@ PROVE := prove --merge --exec ''
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all demo test test-6.1 run-test-6.1 check unit lint bench packages daemons clean run-demo run-tests run-bench joins-in-flight production \
+.PHONY: all demo test test-6.1 run-test-6.1 check unit lint bench packages daemons clean run-demo run-tests run-bench joins-in-flight production throughput \
 	test-kernel-selftests run-kernel-selftests
 
 all: build/mptcp-lb $(BPF_OBJECTS)
@@ -83,6 +83,9 @@ joins-in-flight: all build/set-joins-max $(WIRE)
 production: all build/set-joins-max $(WIRE)
 	$(Q)MANY=20000 AT_ONCE=5000 PER_SECOND=200 $(PROVE) -v selftests/e2e/test_many.py
 	$(Q)LOST=1000 $(PROVE) -v selftests/e2e/test_loss.py
+
+throughput: all build/set-joins-max $(WIRE)
+	$(Q)/usr/bin/python3 -B selftests/e2e/throughput.py
 
 # The kernel's own MPTCP selftest, from where Debian's package puts it (140 MB).
 test-kernel-selftests: PACKAGES += linux-source

@@ -28,10 +28,11 @@ PATIENCE_S = 30
 
 
 class Wire(Topology):
-    """Three namespaces instead of Topology's."""
+    """Three namespaces instead of Topology's; bare: a veth, with its offloads, for a wire."""
 
-    def __init__(self):
+    def __init__(self, bare=False):
         super().__init__()
+        self.bare = bare
         self.pins = os.path.join(BPFFS, f"{self.prefix}-server")
 
     def build(self):
@@ -40,17 +41,25 @@ class Wire(Topology):
             self.make_space(name)
         self["wire"].sysctl("net.ipv6.conf.all.disable_ipv6=1",
                             "net.ipv6.conf.default.disable_ipv6=1")
+        self.lay()
         for name, device in DEVICES.items():
-            run("ip", "link", "add", name, "netns", self["wire"].full_name, "type", "veth",
-                "peer", "name", device, "netns", self[name].full_name)
-            self["wire"].ip(f"link set {name} up")
-            no_offload(self[name], device)
             self.set_up(name, device, ADDRESSES[name])
             self[name].ip("mptcp limits set subflows 4 add_addr_accepted 4")
         self.set_up("server", "lo", [SERVICES[4] + "/32", SERVICES[6] + "/128"])
         for family, (gateway, source) in ROUTES.items():
             self["client"].ip(f"route add {SERVICES[family]} via {gateway} src {source}")
             self["client"].ip(f"mptcp endpoint add {SECOND[family]} dev c0 subflow")
+
+    def lay(self):
+        if self.bare:
+            run("ip", "link", "add", DEVICES["client"], "netns", self["client"].full_name, "type",
+                "veth", "peer", "name", DEVICES["server"], "netns", self["server"].full_name)
+            return
+        for name, device in DEVICES.items():
+            run("ip", "link", "add", name, "netns", self["wire"].full_name, "type", "veth",
+                "peer", "name", device, "netns", self[name].full_name)
+            self["wire"].ip(f"link set {name} up")
+            no_offload(self[name], device)
 
     @contextlib.contextmanager
     def carried(self, delay_ms=0, loss=0, *words):
