@@ -12,6 +12,7 @@
  */
 
 #define JOIN_PERIOD_MS 512 /* a join is in flight for one period at least, for two at most */
+#define JOINS_HELD_SHARE 4
 #define JOINS_SEEN_MAX 16384
 #define TCP_SEQ_OFFSET 4
 #define TCP_ACK_SEQ_OFFSET 8
@@ -23,6 +24,7 @@ struct joins_in_flight {
 	struct bpf_spin_lock lock;
 	uint32_t period;      /* the present one: CLOCK_MONOTONIC in units of JOIN_PERIOD_MS */
 	uint32_t before, now; /* begun in the last one and in this, less those that ended */
+	uint32_t held_before, held_now;
 };
 
 struct {
@@ -45,37 +47,66 @@ static __always_inline uint32_t join_period(void)
 	return bpf_ktime_get_ns() / 1000000 / JOIN_PERIOD_MS;
 }
 
-/* Adds `begun` and `ended`, and returns how many are in flight then. */
-static __always_inline uint32_t account_joins(uint32_t begun, uint32_t ended)
+static __always_inline struct joins_in_flight *joins_now(void)
 {
-	uint32_t zero = 0, present = join_period(), in_flight;
-	struct joins_in_flight *flight = bpf_map_lookup_elem(&joins, &zero);
+	uint32_t zero = 0;
+
+	return bpf_map_lookup_elem(&joins, &zero);
+}
+
+/* With the lock held. */
+static __always_inline void turn_period(struct joins_in_flight *flight, uint32_t present)
+{
+	bool follows = flight->period + 1 == present;
+
+	if (flight->period == present)
+		return;
+	flight->before = follows ? flight->now : 0;
+	flight->held_before = follows ? flight->held_now : 0;
+	flight->now = 0;
+	flight->held_now = 0;
+	flight->period = present;
+}
+
+static __always_inline void account_joins(uint32_t begun, uint32_t ended)
+{
+	struct joins_in_flight *flight = joins_now();
+	uint32_t present = join_period();
 
 	if (!flight)
-		return 0;
+		return;
 	bpf_spin_lock(&flight->lock);
-	if (flight->period != present) {
-		flight->before = flight->period + 1 == present ? flight->now : 0;
-		flight->now = 0;
-		flight->period = present;
-	}
+	turn_period(flight, present);
 	flight->now += begun;
 	if (flight->before)
 		flight->before -= ended;
 	else if (flight->now)
 		flight->now -= ended;
-	in_flight = flight->before + flight->now;
 	bpf_spin_unlock(&flight->lock);
-	return in_flight;
 }
 
-/* A SYN that is held back comes again, in a second. */
+/*
+ * A SYN that is held back comes again, in a second. Where so many come that they would only
+ * pile up, letting them collide loses fewer: one more may be in flight for each
+ * JOINS_HELD_SHARE that were held back lately.
+ */
 static __always_inline bool hold_join_back(const struct server_state *state)
 {
-	if (!state->joins_max || account_joins(0, 0) < state->joins_max)
+	struct joins_in_flight *flight = joins_now();
+	uint32_t present = join_period(), most = state->joins_max;
+	bool holds;
+
+	if (!most || !flight)
 		return false;
-	count(SERVER_join_held_back);
-	return true;
+	bpf_spin_lock(&flight->lock);
+	turn_period(flight, present);
+	most += (flight->held_before + flight->held_now) / JOINS_HELD_SHARE;
+	holds = flight->before + flight->now >= most;
+	flight->held_now += holds;
+	bpf_spin_unlock(&flight->lock);
+	if (holds)
+		count(SERVER_join_held_back);
+	return holds;
 }
 
 /* Only what has a slot counts: a SYN/ACK says that the token was right. */

@@ -11,6 +11,9 @@ from wire import ServerSide, Wire, open_connections
 
 CONNECTIONS = 5
 FEW = 3
+MANY = 40
+MOST = 30  # of them join in HOLD_MANY_MS, which one a second would not
+HOLD_MANY_MS = 6000
 HOLD_MS = 3000
 DELAY_MS = 10
 AT_ONCE = 1000000  # a second
@@ -25,11 +28,11 @@ class Trial:
     def set_joins_max(self, number):
         self.net["server"].run(os.path.join(BUILD, "set-joins-max"), self.net.pins, str(number))
 
-    def trial(self, count, *words):
+    def trial(self, count, *words, hold_ms=HOLD_MS):
         """What the client and the wire say, and how often joins were reset and held back."""
         before = self.side.show()["counters"]
         with self.net.carried(DELAY_MS, 0, *words) as seen:
-            said = open_connections(self.net, count, AT_ONCE, HOLD_MS, self.family)
+            said = open_connections(self.net, count, AT_ONCE, hold_ms, self.family)
         after = self.side.show()["counters"]
         if said["answered"] != count or said["alone"] != count or said["fallen_back"]:
             raise Failure(f"not every connection worked: {said}")
@@ -55,6 +58,13 @@ class Trial:
         if joined != FEW or repeated or not held_back:
             raise Failure(f"{joined} joined, {held_back} held back, {repeated} repeated")
 
+    def far_too_many(self):
+        self.set_joins_max(1)
+        joined, _, _, held_back = self.trial(MANY, hold_ms=HOLD_MANY_MS)
+        self.set_joins_max(32)
+        if joined < MOST or not held_back:
+            raise Failure(f"{joined} joined, {held_back} held back")
+
     def steps(self):
         return [(f"IPv{self.family}: {name}", step) for name, step in (
             ("a join that the kernel has forgotten ends in RST", self.dead),
@@ -71,7 +81,9 @@ def main():
         for family in (4, 6):
             side.listen(family)
             for_both += Trial(side, family).steps()
-        return run_tests(for_both, side.describe)
+        far_too_many = ("joins that are far too many do not pile up",
+                        Trial(side, 4).far_too_many)
+        return run_tests([*for_both, far_too_many], side.describe)
 
 
 if __name__ == "__main__":
