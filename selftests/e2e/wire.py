@@ -44,6 +44,8 @@ class Wire(Topology):
         self.lay()
         # Newer kernels' clients do without MPTCP for an hour when they lose three SYNs.
         self["client"].sysctl("-e", "net.mptcp.blackhole_timeout=0")
+        # A connection takes a port for each subflow, and for a minute longer than it lives.
+        self["client"].sysctl("net.ipv4.ip_local_port_range=1024 65535")
         for name, device in DEVICES.items():
             self.set_up(name, device, ADDRESSES[name])
             self[name].ip("mptcp limits set subflows 4 add_addr_accepted 4")
