@@ -33,6 +33,8 @@ FUZZERS := $(patsubst selftests/fuzz/%.c,build/fuzz/%,$(wildcard selftests/fuzz/
 DIFFERENTIAL := $(sort $(wildcard selftests/differential/test_*.py))
 BPF_OBJECTS := build/lb.bpf.o build/server.bpf.o
 SKELETONS := $(BPF_OBJECTS:.bpf.o=.skel.h)
+# Ends of connections, and a wire between them.
+WIRE := build/wire build/traffic
 
 VM_PACKAGES := qemu-system-x86 busybox-static kmod xdp-tools
 # Without the generated rows, and test_flows.c, which publishes two dozen times: too slow in emulation.
@@ -47,8 +49,9 @@ PROVE := prove --merge --exec ''
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all demo test test-6.1 run-test-6.1 check unit lint bench differential packages daemons clean run-demo run-tests run-bench \
-	fuzz record-verifier test-captures test-clang
+.PHONY: all demo test test-6.1 run-test-6.1 check unit lint bench differential packages daemons clean run-demo \
+	run-tests run-bench fuzz record-verifier test-captures test-clang joins-in-flight production throughput \
+	test-kernel-selftests run-kernel-selftests
 
 all: build/mptcp-lb $(BPF_OBJECTS)
 
@@ -74,7 +77,7 @@ run-demo: all build/pass.bpf.o build/move-slots
 	$(Q)/usr/bin/python3 -B selftests/e2e/demo.py
 
 run-tests: check $(ROWS) $(FUZZERS) build/test-verifier build/differential/runner build/pass.bpf.o \
-		build/move-slots $(GUARDED)
+		build/move-slots build/set-joins-max $(WIRE) $(GUARDED)
 	$(Q)$(PROVE) $(UNITS) $(ROWS) build/test-verifier selftests/fuzz/test_fuzz.py \
 		selftests/clang/test_newest.sh $(DIFFERENTIAL) $(E2E)
 
@@ -88,7 +91,7 @@ differential: all build/poison.bpf.o build/differential/runner
 	$(Q)PACKETS=$(PACKETS) SEED=$(SEED) selftests/differential/test_differential.py
 
 run-bench: $(patsubst selftests/bench/%.c,build/bench/%,$(wildcard selftests/bench/bench_*.c))
-	$(Q)rm -f build/bench.json; for bench in $^; do $$bench || exit; done
+	$(Q)for bench in $^; do $$bench || exit; done
 
 # After a change that is worth its instructions. The record is of the packages' clang.
 record-verifier: $(BPF_OBJECTS) build/test-verifier
@@ -102,6 +105,35 @@ test-clang: packages
 test-captures: $(if $(CAPTURES),build/test-captures)
 	$(if $(CAPTURES),,@echo "which captures? make test-captures CAPTURES=DIR" >&2; exit 2)
 	$(Q)prove --merge --exec '' build/test-captures :: $(CAPTURES)
+
+# How joins fare at 20 to 200 a second: about 45 minutes; less with JOIN_SECONDS=10.
+joins-in-flight: all build/set-joins-max $(WIRE)
+	$(Q)/usr/bin/python3 -B selftests/e2e/joins_in_flight.py
+
+# The long versions of two tests, about 8 minutes: 20,000 connections, 5,000 at once, with joins;
+# a thousand with and without our programs while segments are lost.
+production: all build/set-joins-max $(WIRE)
+	$(Q)MANY=20000 AT_ONCE=5000 PER_SECOND=200 $(PROVE) -v selftests/e2e/test_many.py
+	$(Q)LOST=1000 $(PROVE) -v selftests/e2e/test_loss.py
+
+throughput: all build/set-joins-max $(WIRE)
+	$(Q)/usr/bin/python3 -B selftests/e2e/throughput.py
+
+# The kernel's own MPTCP selftest, from where Debian's package puts it (140 MB).
+test-kernel-selftests: PACKAGES += linux-source
+test-kernel-selftests: packages
+	$(Q)$(MAKE) --no-print-directory run-kernel-selftests
+
+run-kernel-selftests: all build/mptcp_connect build/set-joins-max $(WIRE)
+	$(Q)/usr/bin/python3 -B selftests/e2e/kernel_selftests.py
+
+KERNEL_SELFTESTS := tools/testing/selftests/net/mptcp
+
+build/mptcp_connect: | build/selftests
+	$(call msg,UNPACK,$@)
+	$(Q)tar -C build/selftests -xJf $(lastword $(sort $(wildcard /usr/src/linux-source-*.tar.xz))) \
+		--strip-components=1 --wildcards '*/$(KERNEL_SELFTESTS)'
+	$(Q)$(CC) -O2 -w build/selftests/$(KERNEL_SELFTESTS)/mptcp_connect.c -o $@
 
 # Debian's own 6.1 kernel in qemu, on this machine's files, by software emulation: about 10 minutes.
 test-6.1: packages
@@ -146,6 +178,11 @@ build/bench.bpf.o: selftests/bench/bench.bpf.c $(wildcard selftests/bench/*.h bp
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 	$(Q)llvm-strip -g $@
 
+build/server_bench.bpf.o: selftests/bench/server_bench.bpf.c $(wildcard selftests/bench/*.h bpf/*.h include/*.h) bpf/server.bpf.c | build/bench
+	$(call msg,CLANG,$@)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+	$(Q)llvm-strip -g $@
+
 build/%.skel.h: build/%.bpf.o
 	$(call msg,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< >$@
@@ -166,7 +203,7 @@ build/rows/%: selftests/rows/%.c $(LOADER_LIBRARY) $(SKELETONS) build/poison.ske
 	$(call msg,CC,$@)
 	$(Q)$(CC) $(CFLAGS) -Iselftests $< $(LOADER_LIBRARY) $(LDLIBS) -o $@
 
-build/bench/%: selftests/bench/%.c $(LOADER_LIBRARY) build/bench.skel.h | build/bench
+build/bench/%: selftests/bench/%.c $(LOADER_LIBRARY) build/bench.skel.h build/server_bench.skel.h | build/bench
 	$(call msg,CC,$@)
 	$(Q)$(CC) $(CFLAGS) -Iselftests $< $(LOADER_LIBRARY) $(LDLIBS) -lm -o $@
 
@@ -197,9 +234,16 @@ build/differential/%.bpf.o: build/differential/%/selftests/rows/poison.bpf.c
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 	$(Q)llvm-strip -g $@
 
-build/move-slots: selftests/move_slots.c $(LOADER_LIBRARY) | build/selftests
+build/move-slots build/set-joins-max: build/%: $(LOADER_LIBRARY) | build/selftests
 	$(call msg,CC,$@)
-	$(Q)$(CC) $(CFLAGS) $< $(LOADER_LIBRARY) $(LDLIBS) -o $@
+	$(Q)$(CC) $(CFLAGS) selftests/$(subst -,_,$*).c $(LOADER_LIBRARY) $(LDLIBS) -o $@
+
+build/move-slots: selftests/move_slots.c
+build/set-joins-max: selftests/set_joins_max.c
+
+$(WIRE): build/%: selftests/%.c | build/selftests
+	$(call msg,CC,$@)
+	$(Q)$(CC) $(CFLAGS) $< -o $@
 
 # The same programs in other instructions: one that is not this version, over the same maps.
 build/older/server.bpf.o: bpf/server.bpf.c $(wildcard bpf/*.h include/*.h) | build/older

@@ -9,6 +9,7 @@
 #include "server_treatment.bpf.h"
 #include "server_key.bpf.h"
 #include "server_mss.bpf.h"
+#include "server_joins.bpf.h"
 #include "server_tunnel.bpf.h"
 #include "server_icmp.bpf.h"
 
@@ -38,7 +39,7 @@ static __always_inline void stamp(struct __sk_buff *skb, const struct segment *s
 }
 
 static __always_inline void restore(struct __sk_buff *skb, const struct segment *segment,
-				    const struct server_state *state, uint32_t option)
+				    struct server_state *state, uint32_t option)
 {
 	__be32 *word = word_at(skb, option + TSECR_OFFSET);
 	uint32_t tsecr;
@@ -60,6 +61,8 @@ static __always_inline void rewrite_syn_ack(struct __sk_buff *skb, const struct 
 		replace_key(skb, segment, state, walk->capable);
 	if (state->overhead && walk->mss)
 		lower_mss(skb, segment, state, walk->mss);
+	if (walk->join_length == TCPOLEN_MPTCP_MPJ_SYNACK)
+		begin_join(skb, state);
 }
 
 /* link: the length of the link-layer header. */
@@ -88,7 +91,7 @@ static __always_inline int send(struct __sk_buff *skb, uint32_t link)
 }
 
 static __always_inline void receive_ack(struct __sk_buff *skb, const struct segment *segment,
-					const struct server_state *state)
+					struct server_state *state)
 {
 	struct tcpopt_walk walk = {};
 
@@ -97,6 +100,18 @@ static __always_inline void receive_ack(struct __sk_buff *skb, const struct segm
 		count(SERVER_malformed);
 	else if (walk.timestamp)
 		restore(skb, segment, state, walk.timestamp);
+	if (walk.join_length == TCPOLEN_MPTCP_MPJ_ACK)
+		receive_join_ack(skb, segment, state);
+}
+
+/* False: the packet is to be dropped. */
+static __always_inline bool receive_syn(struct __sk_buff *skb, const struct segment *segment,
+					const struct server_state *state)
+{
+	struct tcpopt_walk walk = {};
+
+	find_options(skb, segment, &walk);
+	return !walk.join || !hold_join_back(state);
 }
 
 /* False: the packet is to be dropped. */
@@ -111,33 +126,50 @@ static __always_inline bool take_off(struct __sk_buff *skb, uint32_t link,
 	return outcome == SERVER_decapsulated;
 }
 
+/* False: the packet is no segment in a tunnel of ours. */
+static __always_inline bool parse_tunnelled(struct __sk_buff *skb, struct segment *segment,
+					    uint32_t link, const struct server_state *state,
+					    struct tunnel *tunnel)
+{
+	enum outer outer = find_tunnel(skb, link, state, tunnel);
+
+	if (outer == TUNNEL_MALFORMED)
+		count(SERVER_tunnel_malformed);
+	if (outer != TUNNEL)
+		tunnel->room = 0;
+	return outer == TUNNEL && parse(skb, segment, INGRESS, link + tunnel->room, tunnel->inner);
+}
+
+/* An ICMP error about a service comes by the tunnel, too; nothing else that is not TCP does. */
+static __always_inline int receive_error(struct __sk_buff *skb, uint32_t link,
+					 const struct tunnel *tunnel)
+{
+	struct segment unused = {};
+
+	if (!tunnel->room || !is_error_about_service(skb, link + tunnel->room, tunnel->inner))
+		return TC_ACT_UNSPEC;
+	return take_off(skb, link, tunnel, &unused) ? TC_ACT_UNSPEC : TC_ACT_SHOT;
+}
+
 static __always_inline int receive(struct __sk_buff *skb, uint32_t link)
 {
 	struct server_state *state = state_now();
-	uint32_t at = link, protocol = skb->protocol;
 	struct segment segment = {};
 	struct tunnel tunnel = {};
-	enum outer outer;
 
 	if (!state)
 		return TC_ACT_UNSPEC;
-	outer = find_tunnel(skb, link, state, &tunnel);
-	if (outer == TUNNEL_MALFORMED)
-		count(SERVER_tunnel_malformed);
-	if (outer == TUNNEL) {
-		at += tunnel.room;
-		protocol = tunnel.inner;
-	}
-	if (!parse(skb, &segment, INGRESS, at, protocol) || !is_service(&segment)) {
-		if (outer == TUNNEL && is_error_about_service(skb, at, protocol) &&
-		    !take_off(skb, link, &tunnel, &segment))
-			return TC_ACT_SHOT;
+	if (!parse(skb, &segment, INGRESS, link, skb->protocol) &&
+	    !parse_tunnelled(skb, &segment, link, state, &tunnel))
+		return receive_error(skb, link, &tunnel);
+	if (!is_service(&segment))
 		return TC_ACT_UNSPEC;
-	}
-	if (outer == TUNNEL && !take_off(skb, link, &tunnel, &segment))
+	if (tunnel.room && !take_off(skb, link, &tunnel, &segment))
 		return TC_ACT_SHOT;
 	if (segment.flags & TCP_ACK)
 		receive_ack(skb, &segment, state);
+	else if (segment.flags & TCP_SYN && !receive_syn(skb, &segment, state))
+		return TC_ACT_SHOT;
 	return TC_ACT_UNSPEC;
 }
 

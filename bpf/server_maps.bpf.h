@@ -26,6 +26,14 @@ struct {
 } services SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SERVICE_LINES);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+	__type(key, uint32_t);
+	__type(value, struct server_service);
+} service_lines SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, SERVER_CONNECTIONS_MAX);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

@@ -16,6 +16,15 @@ __noinline int option_next(struct __sk_buff *skb, struct tcpopt_walk *walk)
 	return tcpopt_step(segment_start(skb), segment_end(skb), walk);
 }
 
+/* The third ACK of a join has no data, and room for timestamps and MP_JOIN. */
+static __always_inline bool may_be_join_ack(const struct __sk_buff *skb,
+					    const struct segment *segment)
+{
+	return skb->len == segment->end &&
+	       segment->end - segment->tcp >=
+		       TCP_HEADER_MIN + TCPOLEN_TIMESTAMP + TCPOLEN_MPTCP_MPJ_ACK;
+}
+
 static __always_inline void find_options(struct __sk_buff *skb, const struct segment *segment,
 					 struct tcpopt_walk *walk)
 {
@@ -24,7 +33,7 @@ static __always_inline void find_options(struct __sk_buff *skb, const struct seg
 	walk->at = segment->tcp + TCP_HEADER_MIN;
 	walk->end = segment->end;
 	if (!(segment->flags & TCP_SYN) && walk->at + 2 + TCPOLEN_TIMESTAMP <= walk->end && first &&
-	    *first == bpf_htonl(LINUX_TIMESTAMP_FIRST)) {
+	    *first == bpf_htonl(LINUX_TIMESTAMP_FIRST) && !may_be_join_ack(skb, segment)) {
 		walk->timestamp = walk->at + 2;
 		return;
 	}

@@ -19,6 +19,12 @@
 #define IPV4_PROTOCOL bpf_htons(ETH_P_IP)
 #define IPV6_PROTOCOL bpf_htons(ETH_P_IPV6)
 
+/* As the balancer has it, in parse.bpf.h: what it does not look behind comes by the ring. */
+#define EXTENSION_HEADERS_MAX 4
+#define EXTENSION_LENGTH_MAX 7 /* in units of 8 bytes, the first not counted: 64 bytes */
+#define EXTENSION_UNIT 8
+#define OFFSET_MASK 0x1ff /* no TCP header ends behind it, not even in a tunnel */
+
 enum direction { INGRESS, EGRESS };
 
 /* Offsets from the start of the frame. No packet pointer in here: rewriting ends their life. */
@@ -51,10 +57,11 @@ static __always_inline bool reach(struct __sk_buff *skb, uint32_t length)
 	return length <= skb->len && !bpf_skb_pull_data(skb, length);
 }
 
+/* Whole halves: an 8-byte load behind two 4-byte stores waits for both to leave the core. */
 static __always_inline void set_ipv4(struct address *address, __be32 v4)
 {
-	address->words[2] = bpf_htonl(0xffff);
-	address->words[3] = v4;
+	address->halves[0] = 0;
+	address->halves[1] = (uint64_t)v4 << 32 | bpf_htonl(0xffff);
 }
 
 static __always_inline bool parse_ipv4(struct __sk_buff *skb, struct segment *segment,
@@ -77,6 +84,31 @@ static __always_inline bool parse_ipv4(struct __sk_buff *skb, struct segment *se
 	return true;
 }
 
+/* The three extension headers that say nothing about where a packet belongs. */
+static __always_inline bool is_skipped(uint8_t header)
+{
+	return header == IPPROTO_HOPOPTS || header == IPPROTO_ROUTING || header == IPPROTO_DSTOPTS;
+}
+
+/* Steps over extension headers; false if what is behind them is no TCP, or too far away. */
+static __always_inline bool skip_extensions(struct __sk_buff *skb, struct segment *segment,
+					    uint8_t header)
+{
+	for (int i = 0; i < EXTENSION_HEADERS_MAX && is_skipped(header); i++) {
+		struct ipv6_opt_hdr *extension;
+
+		if (!reach(skb, segment->tcp + EXTENSION_UNIT))
+			return false;
+		extension = segment_start(skb) + (segment->tcp & OFFSET_MASK);
+		if ((void *)(extension + 1) > segment_end(skb) ||
+		    extension->hdrlen > EXTENSION_LENGTH_MAX)
+			return false;
+		header = extension->nexthdr;
+		segment->tcp += (extension->hdrlen + 1) * EXTENSION_UNIT;
+	}
+	return header == IPPROTO_TCP;
+}
+
 static __always_inline bool parse_ipv6(struct __sk_buff *skb, struct segment *segment,
 				       enum direction direction, uint32_t at)
 {
@@ -86,12 +118,12 @@ static __always_inline bool parse_ipv6(struct __sk_buff *skb, struct segment *se
 	if (!reach(skb, at + sizeof(*ip) + TCP_HEADER_MIN))
 		return false;
 	ip = segment_start(skb) + at;
-	if ((void *)(ip + 1) > segment_end(skb) || ip->version != 6 || ip->nexthdr != IPPROTO_TCP)
+	if ((void *)(ip + 1) > segment_end(skb) || ip->version != 6)
 		return false;
 	__builtin_memcpy(&connection->local, direction == EGRESS ? &ip->saddr : &ip->daddr, 16);
 	__builtin_memcpy(&connection->remote, direction == EGRESS ? &ip->daddr : &ip->saddr, 16);
 	segment->tcp = at + sizeof(*ip);
-	return true;
+	return ip->nexthdr == IPPROTO_TCP || skip_extensions(skb, segment, ip->nexthdr);
 }
 
 static __always_inline bool parse_tcp(struct __sk_buff *skb, struct segment *segment,
@@ -101,7 +133,7 @@ static __always_inline bool parse_tcp(struct __sk_buff *skb, struct segment *seg
 
 	if (!reach(skb, segment->tcp + TCP_HEADER_MIN))
 		return false;
-	tcp = segment_start(skb) + segment->tcp;
+	tcp = segment_start(skb) + (segment->tcp & OFFSET_MASK);
 	if ((void *)(tcp + 1) > segment_end(skb) || tcp->doff * 4 < TCP_HEADER_MIN)
 		return false;
 	segment->connection.local_port = direction == EGRESS ? tcp->source : tcp->dest;
@@ -134,18 +166,25 @@ static __always_inline bool is_syn_ack(const struct segment *segment)
 
 static __always_inline bool is_service(const struct segment *segment)
 {
-	struct server_service service = {
-		.address = segment->connection.local,
-		.port = segment->connection.local_port,
-	};
+	const struct connection *connection = &segment->connection;
+	uint32_t line = server_service_line(&connection->local, connection->local_port);
+	struct server_service service = {}, *there;
 
+	there = bpf_map_lookup_elem(&service_lines, &line);
+	if (!there || !there->port)
+		return false;
+	if (there->address.halves[0] == connection->local.halves[0] &&
+	    there->address.halves[1] == connection->local.halves[1] &&
+	    there->port == connection->local_port)
+		return true;
+	service.address = connection->local;
+	service.port = connection->local_port;
 	return bpf_map_lookup_elem(&services, &service);
 }
 
-/* offset: at most an Ethernet, an IP and a TCP header into the frame, no outer headers. */
 static __always_inline __be32 *word_at(struct __sk_buff *skb, uint32_t offset)
 {
-	__be32 *word = segment_start(skb) + (offset & 0xff);
+	__be32 *word = segment_start(skb) + (offset & OFFSET_MASK);
 
 	return (void *)(word + 1) > segment_end(skb) ? NULL : word;
 }

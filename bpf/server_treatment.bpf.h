@@ -19,11 +19,23 @@ static __always_inline enum treatment treatment_of_new(const struct server_state
 	return state->stamping ? TREAT_STAMPED : TREAT_PLAIN;
 }
 
-static __always_inline void note(const struct connection *connection, uint32_t treatment)
+/* Nobody looks into an empty map, unless connections are being noted. */
+static __always_inline uint32_t *find_note(const struct server_state *state,
+					   const struct connection *connection)
+{
+	if (!state->noted && !state->recording)
+		return NULL;
+	return bpf_map_lookup_elem(&connections, connection);
+}
+
+static __always_inline void note(struct server_state *state, const struct connection *connection,
+				 uint32_t treatment)
 {
 	int error = bpf_map_update_elem(&connections, connection, &treatment, BPF_NOEXIST);
 
-	if (error && error != -EEXIST)
+	if (!error)
+		state->noted = 1;
+	else if (error != -EEXIST)
 		count(SERVER_connections_full);
 }
 
@@ -32,48 +44,53 @@ static __always_inline void note(const struct connection *connection, uint32_t t
  * answer a SYN/ACK of before the last switch. For the time that a cookie lives, the echo
  * tells: a connection that looks stamped was born stamped, and no other.
  */
-static __always_inline enum treatment treatment_at_birth(const struct server_state *state,
-							 uint32_t tsecr)
+static __always_inline enum treatment treatment_at_birth(struct server_state *state, uint32_t tsecr)
 {
-	uint64_t now = monotonic_ms();
-	uint32_t age = now + state->constant - tsecr + STAMP_AGE_SLACK_MS;
+	uint64_t now;
+	uint32_t age;
 
-	if (now - state->switched_ms >= COOKIE_LIFETIME_S * 1000)
+	if (!state->judging)
 		return treatment_of_new(state);
+	now = monotonic_ms();
+	if (now - state->switched_ms >= COOKIE_LIFETIME_S * 1000) {
+		state->judging = 0;
+		return treatment_of_new(state);
+	}
+	age = now + state->constant - tsecr + STAMP_AGE_SLACK_MS;
 	return age < STAMP_AGE_MAX_MS ? TREAT_STAMPED : TREAT_PLAIN;
 }
 
-static __always_inline enum treatment
-treat_ingress(const struct segment *segment, const struct server_state *state, uint32_t tsecr)
+static __always_inline enum treatment treat_ingress(const struct segment *segment,
+						    struct server_state *state, uint32_t tsecr)
 {
-	uint32_t *known = bpf_map_lookup_elem(&connections, &segment->connection);
+	uint32_t *known = find_note(state, &segment->connection);
 	enum treatment treatment;
 
 	if (known)
 		return *known;
 	treatment = treatment_at_birth(state, tsecr);
 	if (state->recording || treatment != treatment_of_new(state))
-		note(&segment->connection, treatment);
+		note(state, &segment->connection, treatment);
 	return treatment;
 }
 
-static __always_inline enum treatment treat_syn_ack(const struct segment *segment,
-						    const struct server_state *state,
-						    const uint32_t *known)
+static __always_inline enum treatment
+treat_syn_ack(const struct segment *segment, struct server_state *state, const uint32_t *known)
 {
 	if (known && (state->recording || *known == TREAT_PLAIN_HANDSHAKE))
 		return *known;
 	if (known)
 		bpf_map_delete_elem(&connections, &segment->connection);
 	if (state->recording)
-		note(&segment->connection, state->stamping ? TREAT_STAMPED : TREAT_PLAIN_HANDSHAKE);
+		note(state, &segment->connection,
+		     state->stamping ? TREAT_STAMPED : TREAT_PLAIN_HANDSHAKE);
 	return treatment_of_new(state);
 }
 
 static __always_inline enum treatment treat_egress(const struct segment *segment,
-						   const struct server_state *state)
+						   struct server_state *state)
 {
-	uint32_t *known = bpf_map_lookup_elem(&connections, &segment->connection);
+	uint32_t *known = find_note(state, &segment->connection);
 
 	if (is_syn_ack(segment))
 		return treat_syn_ack(segment, state, known);
@@ -82,7 +99,7 @@ static __always_inline enum treatment treat_egress(const struct segment *segment
 	if (known)
 		return *known;
 	if (state->recording)
-		note(&segment->connection, treatment_of_new(state));
+		note(state, &segment->connection, treatment_of_new(state));
 	return treatment_of_new(state);
 }
 

@@ -13,12 +13,30 @@
 #define SERVER_DEVICES_MAX 16
 #define SERVER_DEVICE_NAME_MAX 16
 
-/* Map `services`, a hash: an address and port of this host that clients connect to; value 1. */
+/* Joins in flight: the kernel has 1024 slots, and two that meet in one both fail. */
+#define SERVER_JOINS_MAX 32
+
+/*
+ * Map `services`, a hash: an address and port of this host that clients connect to; value 1.
+ * Map `service_lines`, an array, spares nearly all segments that lookup: a service stands at
+ * its server_service_line(), unless another one came first.
+ */
 struct server_service {
 	struct address address;
 	__be16 port;
 	uint8_t pad[6];
 };
+
+/* port: as on the wire. */
+static inline __attribute__((always_inline)) uint32_t
+server_service_line(const struct address *address, uint16_t port)
+{
+	uint64_t mix = (address->halves[0] ^ address->halves[1] >> 32 ^ port) * 0x9e3779b97f4a7c15;
+
+	return mix >> 53;
+}
+
+_Static_assert(SERVICE_LINES == 1 << (64 - 53), "server_service_line() yields 11 bits");
 
 /* Map `connections`, a hash of what is treated otherwise than new connections are. */
 struct connection {
@@ -91,7 +109,9 @@ static inline __attribute__((always_inline)) void server_client_network(struct a
 	COUNTER(reserved, "MP_CAPABLE SYN/ACKs that kept the kernel's key: few are left, and the " \
 			  "client's network is new") \
 	COUNTER(share_used, "MP_CAPABLE SYN/ACKs that kept the kernel's key: few are left, and " \
-			    "the client's network has had its share")
+			    "the client's network has had its share") \
+	COUNTER(join_held_back, "MP_JOIN SYNs dropped, to come again: too many joins in flight") \
+	COUNTER(join_reset, "repeated third ACKs of joins that had failed, turned into RSTs")
 
 #define SERVER_COUNTER_ENUM(name, words) SERVER_##name,
 enum server_counter { SERVER_COUNTERS(SERVER_COUNTER_ENUM) SERVER_COUNTER_COUNT };
@@ -119,7 +139,9 @@ struct server_state {
 	uint32_t overhead; /* bytes that it adds to each packet */
 	uint32_t devices[SERVER_DEVICES_MAX];         /* ifindex; 0: unused */
 	uint8_t clsact_was_there[SERVER_DEVICES_MAX]; /* 0: we made the qdisc, detach removes it */
-	uint8_t pad[4];
+	uint32_t joins_max;                           /* in flight; 0: joins are left alone */
+	uint32_t noted;   /* 0: `connections` is empty; written after an entry is */
+	uint32_t judging; /* 1: connections may be born that shook hands before the switch */
 	char device_names[SERVER_DEVICES_MAX][SERVER_DEVICE_NAME_MAX]; /* by which they come back */
 };
 

@@ -17,6 +17,7 @@ struct tcpopt_walk {
 	uint16_t mss;
 	uint8_t capable_length;
 	uint8_t malformed;
+	uint8_t join_length; /* of the last MP_JOIN, in whichever segment */
 };
 
 /* Each step moves on by a byte at least. */
@@ -43,9 +44,10 @@ tcpopt_note_mptcp(const uint8_t *option, uint8_t length, struct tcpopt_walk *wal
 	if (subtype == MPTCPOPT_MP_CAPABLE) {
 		walk->capable = walk->at;
 		walk->capable_length = length;
-	} else if (subtype == MPTCPOPT_MP_JOIN &&
-		   (length == TCPOLEN_MPTCP_MPJ_SYN || length == TCPOLEN_MPTCP_MPJ_SYN_64)) {
-		walk->join = walk->at;
+	} else if (subtype == MPTCPOPT_MP_JOIN) {
+		walk->join_length = length;
+		if (length == TCPOLEN_MPTCP_MPJ_SYN || length == TCPOLEN_MPTCP_MPJ_SYN_64)
+			walk->join = walk->at;
 	}
 }
 

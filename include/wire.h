@@ -32,6 +32,8 @@
 /* Lengths of MPTCP options (RFC 8684 sections 3.1 and 3.2). */
 #define TCPOLEN_MPTCP_MPC_SYNACK 12
 #define TCPOLEN_MPTCP_MPJ_SYN 12
+#define TCPOLEN_MPTCP_MPJ_SYNACK 16
+#define TCPOLEN_MPTCP_MPJ_ACK 24
 
 /*
  * The same with a token of 64 bits (draft-paasch-mptcp-application-authentication-00), of which

@@ -98,6 +98,7 @@ static enum status fill_state(struct server_state *state, const struct request *
 	state->index = request->index;
 	state->index_bits = request->config->index_bits;
 	state->constant = stamp_constant(state->offset, state->index, state->index_bits);
+	state->joins_max = SERVER_JOINS_MAX;
 	fill_tunnel(state, &request->config->backends[state->index]);
 	return DONE;
 }

@@ -141,6 +141,8 @@ int connections_prune(struct server_maps *maps)
 	for (size_t i = 0; !error && i < walk.count; i++)
 		if (!walk.noted[i].lives)
 			server_maps_delete_connection(maps, &walk.noted[i].connection);
+	if (!error)
+		server_maps_look_for_connections(maps);
 	free(walk.noted);
 	return error;
 }

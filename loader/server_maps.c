@@ -18,7 +18,7 @@
 #define PATH_BYTES 4096
 #define BATCH 4096 /* no bucket of a hash holds so many, so a batch always gets on */
 
-enum map { STATE, SERVICES, CONNECTIONS, KEYS, HANDED_OUT, CLIENTS, COUNTERS_MAP, MAPS };
+enum map { STATE, SERVICES, CONNECTIONS, KEYS, HANDED_OUT, CLIENTS, COUNTERS_MAP, LINES, MAPS };
 
 static const struct {
 	const char *name;
@@ -31,6 +31,7 @@ static const struct {
 	[HANDED_OUT] = { "handed_out", sizeof(uint64_t) },
 	[CLIENTS] = { "clients", sizeof(uint64_t) },
 	[COUNTERS_MAP] = { "counters", sizeof(uint64_t) },
+	[LINES] = { "service_lines", sizeof(struct server_service) },
 };
 
 struct server_maps {
@@ -341,8 +342,21 @@ int server_maps_add_connection(struct server_maps *maps, const struct connection
 			       enum treatment treatment)
 {
 	uint32_t value = treatment;
+	int error = bpf_map_update_elem(maps->fd[CONNECTIONS], connection, &value, BPF_NOEXIST);
 
-	return bpf_map_update_elem(maps->fd[CONNECTIONS], connection, &value, BPF_NOEXIST);
+	if (!error)
+		__atomic_store_n(&maps->state->noted, 1, __ATOMIC_SEQ_CST);
+	return error;
+}
+
+/* A program that notes one meanwhile has either done so before the look, or says so after it. */
+void server_maps_look_for_connections(struct server_maps *maps)
+{
+	struct connection first;
+
+	__atomic_store_n(&maps->state->noted, 0, __ATOMIC_SEQ_CST);
+	if (!bpf_map_get_next_key(maps->fd[CONNECTIONS], NULL, &first))
+		__atomic_store_n(&maps->state->noted, 1, __ATOMIC_SEQ_CST);
 }
 
 int server_maps_delete_connection(struct server_maps *maps, const struct connection *connection)
@@ -382,10 +396,15 @@ void server_maps_each_connection(struct server_maps *maps,
 
 int server_maps_add_service(struct server_maps *maps, const struct address *address, __be16 port)
 {
-	struct server_service service = { .address = *address, .port = port };
-	uint32_t value = 1;
+	struct server_service service = { .address = *address, .port = port }, there;
+	uint32_t value = 1, line = server_service_line(address, port);
+	int error = bpf_map_update_elem(maps->fd[SERVICES], &service, &value, BPF_ANY);
 
-	return bpf_map_update_elem(maps->fd[SERVICES], &service, &value, BPF_ANY);
+	if (!error)
+		error = bpf_map_lookup_elem(maps->fd[LINES], &line, &there);
+	if (!error && !there.port)
+		error = bpf_map_update_elem(maps->fd[LINES], &line, &service, BPF_ANY);
+	return error;
 }
 
 bool server_maps_is_service(struct server_maps *maps, const struct address *address, __be16 port)

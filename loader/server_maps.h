@@ -69,6 +69,8 @@ int server_maps_counters(struct server_maps *maps, uint64_t sums[static SERVER_C
 int server_maps_add_connection(struct server_maps *maps, const struct connection *connection,
 			       enum treatment treatment);
 int server_maps_delete_connection(struct server_maps *maps, const struct connection *connection);
+/* Lets programs know if there is none left, after deleting some. */
+void server_maps_look_for_connections(struct server_maps *maps);
 /* 0: not in the map. */
 enum treatment server_maps_treatment(struct server_maps *maps, const struct connection *connection);
 void server_maps_each_connection(struct server_maps *maps,

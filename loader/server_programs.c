@@ -34,9 +34,10 @@ static void pin_path(char path[static PATH_BYTES], const char *pin_dir, const ch
 
 static void unpin_all(const char *pin_dir)
 {
-	static const char *const pins[] = { "ingress",    "egress",   "ingress_l3",  "egress_l3",
-					    "state",      "services", "connections", "keys",
-					    "handed_out", "clients",  "counters" };
+	static const char *const pins[] = {
+		"ingress",     "egress", "ingress_l3", "egress_l3", "state",    "services",
+		"connections", "keys",   "handed_out", "clients",   "counters", "service_lines"
+	};
 	char path[PATH_BYTES];
 
 	for (size_t i = 0; i < sizeof(pins) / sizeof(pins[0]); i++) {

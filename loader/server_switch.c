@@ -26,13 +26,15 @@ static void set(uint32_t *flag, uint32_t value)
 	wait_for_programs();
 }
 
-/* The time comes first: until the other is set it makes no difference. */
+/* Programs cease to judge when the time is long ago, so they must have seen the new one. */
 static void set_stamping(struct server_state *state, uint32_t value)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	state->switched_ms = now.tv_sec * 1000ull + now.tv_nsec / 1000000;
+	wait_for_programs();
+	set(&state->judging, 1);
 	set(&state->stamping, value);
 }
 

@@ -23,6 +23,8 @@
 #define SERVICE_V6 "2001:db8:1::1"
 #define SERVICE_PORT 443
 #define CLIENT_PORT 40001
+#define SEQ 0x11223344u
+#define ACK_SEQ 0x55667788u
 
 static const uint8_t mac_balancer[6] = { 2, 0, 0, 0, 0, 0xbb };
 static const uint8_t mac_router[6] = { 2, 0, 0, 0, 0, 0xaa };
@@ -39,6 +41,8 @@ static const uint8_t mac_router[6] = { 2, 0, 0, 0, 0, 0xaa };
 #define TIMESTAMP(value, echo) TCPOPT_TIMESTAMP, 10, BYTES4(value), BYTES4(echo)
 #define MP_CAPABLE_SYN TCPOPT_MPTCP, 4, 0x01, 0x01
 #define MP_JOIN_SYN(token) TCPOPT_MPTCP, 12, 0x10, 1, BYTES4(token), 0xa1, 0xa2, 0xa3, 0xa4
+#define BYTES20 NOP4, NOP4, NOP4, NOP4, NOP4 /* of an HMAC: any */
+#define MP_JOIN_ACK TCPOPT_MPTCP, 24, 0x10, 0, BYTES20
 #define OPTIONS(...) \
 	.options = { __VA_ARGS__ }, .options_length = sizeof((uint8_t[]){ __VA_ARGS__ })
 
@@ -47,6 +51,7 @@ struct segment {
 	const char *source, *destination; /* NULL: the client, the service */
 	uint16_t sport, dport;            /* 0: CLIENT_PORT, SERVICE_PORT */
 	bool to_port_0;
+	uint32_t seq, ack_seq; /* 0: SEQ, ACK_SEQ */
 	uint8_t flags;
 	uint8_t options[40];
 	uint8_t options_length;
@@ -150,8 +155,8 @@ static inline size_t packet_put_tcp(uint8_t *at, const struct segment *s)
 		.dest = htons(s->to_port_0 ? 0
 			      : s->dport   ? s->dport
 					   : SERVICE_PORT),
-		.seq = htonl(0x11223344),
-		.ack_seq = htonl(0x55667788),
+		.seq = htonl(s->seq ? s->seq : SEQ),
+		.ack_seq = htonl(s->ack_seq ? s->ack_seq : ACK_SEQ),
 		.doff = (sizeof(*tcp) + options) / 4,
 		.window = htons(0xfaf0),
 	};

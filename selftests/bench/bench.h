@@ -28,6 +28,8 @@ struct bench_input {
 	uint8_t v6;
 	uint8_t encapsulates;
 	uint8_t check_backend; /* 0: any backend is right */
+	uint32_t address;      /* of the server side: offset of the last word of the client's */
+	uint32_t adds;         /* to what stands at `clue` */
 };
 
 struct bench_result {

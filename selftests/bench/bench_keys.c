@@ -5,7 +5,6 @@
  */
 #define _GNU_SOURCE
 #include <openssl/sha.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,13 +63,6 @@ static double run_search(void)
 	return now() - start;
 }
 
-static int compare(const void *a, const void *b)
-{
-	double difference = *(const double *)a - *(const double *)b;
-
-	return (difference > 0) - (difference < 0);
-}
-
 static void add_row(struct json_object *rows, const struct subject *subject, double ratio)
 {
 	struct json_object *row = json_object_new_object();
@@ -83,18 +75,9 @@ static void add_row(struct json_object *rows, const struct subject *subject, dou
 	json_object_array_add(rows, row);
 }
 
-static void stay_on_one_cpu(void)
-{
-	cpu_set_t cpus;
-
-	CPU_ZERO(&cpus);
-	CPU_SET(sysconf(_SC_NPROCESSORS_ONLN) - 1, &cpus);
-	sched_setaffinity(0, sizeof(cpus), &cpus);
-}
-
 static double report(struct subject *subjects, size_t count)
 {
-	struct json_object *rows = results_open();
+	struct json_object *rows = json_object_new_array();
 	double ratio = 0;
 
 	printf("%-24s %-10s %12s %12s %12s %8s\n", "keys a second, one thread", "engine", "min",
@@ -108,10 +91,7 @@ static double report(struct subject *subjects, size_t count)
 		       s->rate[ROUNDS / 2], s->rate[ROUNDS - 1], ratio);
 		add_row(rows, s, ratio);
 	}
-	if (!results_close(rows)) {
-		puts("Bail out! can't write " BENCH_RESULTS);
-		exit(1);
-	}
+	results_write("keys", rows);
 	return ratio;
 }
 

@@ -5,7 +5,6 @@
  */
 #define _GNU_SOURCE
 #include <bpf/libbpf.h>
-#include <sched.h>
 #include <sys/mman.h>
 
 #include "../../include/stamp.h"
@@ -173,13 +172,6 @@ static void measure_all(void)
 	}
 }
 
-static int compare(const void *a, const void *b)
-{
-	double difference = *(const double *)a - *(const double *)b;
-
-	return (difference > 0) - (difference < 0);
-}
-
 static double median(const struct subject *subject)
 {
 	return subject->ns[ROUNDS / 2];
@@ -230,7 +222,7 @@ static void print_table(double encap_ns)
 
 static void write_json(double encap_ns)
 {
-	struct json_object *list = results_open();
+	struct json_object *list = json_object_new_array();
 
 	for (size_t i = 0; i < SUBJECTS; i++) {
 		const struct subject *s = &subjects[i];
@@ -248,8 +240,7 @@ static void write_json(double encap_ns)
 				       json_object_new_double(s->net_ns / encap_ns));
 		json_object_array_add(list, row);
 	}
-	if (!results_close(list))
-		fixture_die("can't write " BENCH_RESULTS);
+	results_write("lb", list);
 }
 
 static void add_service(struct config *config, bool v6)
@@ -293,15 +284,6 @@ static void fill_minimal(void)
 
 		bpf_map_update_elem(bpf_map__fd(bench->maps.minimal_ring), &slot, &backend, 0);
 	}
-}
-
-static void stay_on_one_cpu(void)
-{
-	cpu_set_t cpus;
-
-	CPU_ZERO(&cpus);
-	CPU_SET(sysconf(_SC_NPROCESSORS_ONLN) - 1, &cpus);
-	sched_setaffinity(0, sizeof(cpus), &cpus);
 }
 
 int main(void)

@@ -25,13 +25,19 @@ def tcp_of(frame):
     return None
 
 
-def ts_ecr(segment):
+def timestamps(segment):
+    """TSval and TSecr."""
     at, end = 20, (segment[12] >> 4) * 4
     while at < end and segment[at]:
         if segment[at] == TCPOPT_TIMESTAMP:
-            return struct.unpack_from("!I", segment, at + 6)[0]
+            return struct.unpack_from("!II", segment, at + 2)
         at += 1 if segment[at] == TCPOPT_NOP else segment[at + 1]
     return None
+
+
+def ts_ecr(segment):
+    found = timestamps(segment)
+    return found and found[1]
 
 
 def note(frame, where, seen, first):

@@ -17,6 +17,8 @@ struct options options;
 #define MP_CAPABLE_SYN_ACK TCPOPT_MPTCP, 12, 0x01, 0x01, 1, 2, 3, 4, 5, 6, 7, 8
 
 enum { PORT_OTHER = 8443 };
+#define OTHER_V4 "192.0.2.2" /* a destination that is not the service */
+#define OTHER_V6 "2001:db8:1::2"
 
 /* What a row finds, and what must be there after it. 0 in `known` and `then`: no entry. */
 struct row {
@@ -51,7 +53,7 @@ struct row {
 		.flags = ACK, __VA_ARGS__, OPTIONS(NOP, NOP, TIMESTAMP(PLAIN_TS, STAMPED_TS)) \
 	}
 
-/* Each is run over IPv4, IPv4 with options, and IPv6. */
+/* Each is run over each family; what has extension headers of its own, over IPv6. */
 static const struct row rows[] = {
 	{ "a segment sent is stamped", SENT WITH_TSVAL(ACK, PLAIN_TS),
 	  BECOMES WITH_TSVAL(ACK, STAMPED_TS), COUNTED(stamped) },
@@ -89,6 +91,22 @@ static const struct row rows[] = {
 	{ "a fragment stays as it is",
 	  SENT UNUSUAL(.fragment = 0x2000, .protocol = IPPROTO_FRAGMENT) },
 	{ "UDP stays as it is", SENT UNUSUAL(.protocol = IPPROTO_UDP) },
+	{ "a segment behind one short extension header is stamped",
+	  SENT{ .flags = ACK, .extensions = 1, OPTIONS(NOP, NOP, TIMESTAMP(PLAIN_TS, 9)) },
+	  BECOMES{ .flags = ACK, .extensions = 1, OPTIONS(NOP, NOP, TIMESTAMP(STAMPED_TS, 9)) },
+	  COUNTED(stamped) },
+	{ "a segment behind five extension headers stays as it is", SENT UNUSUAL(.extensions = 5) },
+	{ "a segment behind too long an extension header stays as it is",
+	  SENT UNUSUAL(.extensions = 1, .extension_units = 8) },
+	{ "a frame with its VLAN tag in it stays as it is", SENT UNUSUAL(.vlans = 1) },
+	{ "what another port answers an unknown segment stays as it is",
+	  SENT{ .flags = TCP_RST, .dport = PORT_OTHER } },
+	{ "what another port answers in TIME_WAIT or SYN_RECV stays as it is",
+	  SENT{ .flags = ACK, .dport = PORT_OTHER, OPTIONS(NOP, NOP, TIMESTAMP(PLAIN_TS, 9)) } },
+	{ "what another address sends from the port stays as it is",
+	  SENT UNUSUAL(.destination = "elsewhere") },
+	{ "a RST for an unknown segment, which has no options, stays as it is",
+	  SENT{ .flags = TCP_RST } },
 	{ "the key of a SYN/ACK that has a socket stays, and it is stamped",
 	  SENT SEGMENT(SYN_ACK, MSS, SACK_PERMITTED, TIMESTAMP(PLAIN_TS, 9), MP_CAPABLE_SYN_ACK),
 	  BECOMES SEGMENT(SYN_ACK, MSS, SACK_PERMITTED, TIMESTAMP(STAMPED_TS, 9),
@@ -170,6 +188,8 @@ static const struct row rows[] = {
 	  RECEIVED{ .flags = ACK,
 		    .dport = PORT_OTHER,
 		    OPTIONS(NOP, NOP, TIMESTAMP(5, STAMPED_TS)) } },
+	{ "what another address receives at the port stays as it is",
+	  RECEIVED UNUSUAL(.destination = "elsewhere") },
 	{ "malformed options of a segment received stay as they are",
 	  RECEIVED SEGMENT(ACK, MSS, SACK_PERMITTED, TCPOPT_WINDOW, 1, TIMESTAMP(5, STAMPED_TS)),
 	  COUNTED(malformed) },
@@ -212,14 +232,21 @@ static const struct birth births[] = {
 	  COUNTED(restored) },
 };
 
-enum family { V4, V4_WITH_OPTIONS, V6, FAMILIES };
-static const char *const family_names[] = { "IPv4", "IPv4 with options", "IPv6" };
+enum family { V4, V4_WITH_OPTIONS, V6, V6_WITH_EXTENSIONS, FAMILIES };
+static const char *const family_names[] = { "IPv4", "IPv4 with options", "IPv6",
+					    "IPv6 with extension headers" };
+
+static bool is_v6(enum family family)
+{
+	return family == V6 || family == V6_WITH_EXTENSIONS;
+}
 
 /* packet_build() writes segments of clients; both checksums stay right when it is turned. */
 static void turn(uint8_t *frame, const struct segment *segment)
 {
 	size_t length = segment->v6 ? 16 : 4;
-	size_t tcp = ETH_HLEN + (segment->v6 ? sizeof(struct ipv6hdr)
+	size_t extensions = segment->extensions * (8 + 8 * segment->extension_units);
+	size_t tcp = ETH_HLEN + (segment->v6 ? sizeof(struct ipv6hdr) + extensions
 					     : sizeof(struct iphdr) + segment->ipv4_options);
 	uint8_t *addresses = frame + ETH_HLEN + (segment->v6 ? 8 : 12), kept[16];
 
@@ -236,8 +263,14 @@ static size_t build(uint8_t *frame, struct segment segment, enum family family,
 {
 	size_t length;
 
-	segment.v6 = family == V6;
+	segment.v6 = is_v6(family);
+	if (family == V6_WITH_EXTENSIONS && !segment.extensions) {
+		segment.extensions = 4; /* as many and as long as are stepped over */
+		segment.extension_units = 7;
+	}
 	segment.ipv4_options = family == V4_WITH_OPTIONS ? 12 : 0;
+	if (segment.destination)
+		segment.destination = segment.v6 ? OTHER_V6 : OTHER_V4;
 	if (!segment.v6 && segment.protocol == IPPROTO_FRAGMENT)
 		segment.protocol = 0;
 	length = packet_build(frame, &segment);
@@ -252,8 +285,8 @@ static struct connection connection_of(enum family family, uint16_t local_port)
 						 htons(local_port ? local_port : SERVICE_PORT),
 					 .remote_port = htons(CLIENT_PORT) };
 
-	address_parse(family == V6 ? SERVICE_V6 : SERVICE_V4, &connection.local);
-	address_parse(family == V6 ? CLIENT_V6 : CLIENT_V4, &connection.remote);
+	address_parse(is_v6(family) ? SERVICE_V6 : SERVICE_V4, &connection.local);
+	address_parse(is_v6(family) ? CLIENT_V6 : CLIENT_V4, &connection.remote);
 	return connection;
 }
 
@@ -267,6 +300,7 @@ static void set_state(const struct row *row, uint32_t constant, uint64_t switche
 	state->overhead = row->overhead;
 	state->constant = constant;
 	state->switched_ms = switched_ms;
+	state->judging = 1;
 }
 
 static bool check_treatment(const struct connection *connection, enum treatment want)
@@ -308,6 +342,8 @@ static void run_row(const struct row *row, enum family family)
 	uint8_t in[FRAME_MAX], want[FRAME_MAX];
 	size_t length = build(in, row->before, family, row->program);
 
+	if (row->before.extensions && family != V6)
+		return;
 	build(want, *after, family, row->program);
 	set_state(row, CONSTANT, long_ago_ms());
 	ok(run_program(row, &connection, in, want, length), "%s: %s", family_names[family],
