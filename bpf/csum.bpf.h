@@ -21,4 +21,12 @@ static __always_inline uint16_t csum_fold(uint32_t sum)
 	return sum;
 }
 
+/* Of a sum of words as they stand in memory, in the same order (RFC 1071 section 2 (B)). */
+static __always_inline uint16_t csum_of_words(uint64_t sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return ~csum_fold(sum);
+}
+
 #endif

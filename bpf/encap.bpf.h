@@ -21,10 +21,10 @@
 
 /* What the outer headers say of the inner packet. */
 struct inner {
-	uint32_t length;   /* of the IP packet; what follows it in the frame is padding */
-	uint32_t sum;      /* of its 16-bit words, if its own checksums are right */
-	uint32_t flow;     /* spread over 32 bits; both directions need not agree */
-	uint16_t id;       /* IPv4 only */
+	uint32_t length; /* of the IP packet; what follows it in the frame is padding */
+	uint32_t sum;  /* of its 16-bit words, if its own checksums are right; for GUE over IPv6 */
+	uint32_t flow; /* spread over 32 bits; both directions need not agree */
+	uint16_t id;   /* IPv4 only */
 	uint16_t fragment; /* IPV4_DF or 0 */
 	uint8_t tos;       /* DSCP and ECN, which the outer header repeats (RFC 6040) */
 	uint8_t protocol;  /* IPPROTO_IPIP or IPPROTO_IPV6 */
@@ -40,6 +40,69 @@ static __always_inline uint32_t flow_of(const struct packet *pkt)
 	return (client ^ ports) * 0x9e3779b97f4a7c15ULL >> 32;
 }
 
+static __always_inline bool look_at_ipv4(struct xdp_md *ctx, const struct packet *pkt,
+					 struct inner *inner)
+{
+	struct iphdr *ip = packet_at(ctx, pkt->ip);
+
+	if ((void *)(ip + 1) > packet_end(ctx))
+		return false;
+	inner->length = bpf_ntohs(ip->tot_len);
+	inner->id = bpf_ntohs(ip->id);
+	inner->fragment = bpf_ntohs(ip->frag_off) & IPV4_DF;
+	inner->tos = ip->tos;
+	inner->protocol = IPPROTO_IPIP;
+	return true;
+}
+
+static __always_inline bool look_at_ipv6(struct xdp_md *ctx, const struct packet *pkt,
+					 struct inner *inner)
+{
+	struct ipv6hdr *ip = packet_at(ctx, pkt->ip);
+
+	if ((void *)(ip + 1) > packet_end(ctx))
+		return false;
+	inner->length = sizeof(*ip) + bpf_ntohs(ip->payload_len);
+	inner->id = 0;
+	inner->fragment = IPV4_DF;
+	inner->tos = bpf_ntohl(*(__be32 *)ip) >> 20;
+	inner->protocol = IPPROTO_IPV6;
+	return true;
+}
+
+/* A tag is four bytes from where the Ethernet type would be. */
+static __always_inline bool look_at_tags(struct xdp_md *ctx, const struct packet *pkt,
+					 struct inner *inner)
+{
+	__be32 *tags = packet_start(ctx) + 2 * ETH_ALEN;
+
+	if (pkt->ip == ETH_HLEN)
+		return true;
+	if ((void *)(tags + 2) > packet_end(ctx))
+		return false;
+	inner->tags[0] = tags[0];
+	inner->tags[1] = tags[1];
+	return true;
+}
+
+/* Most frames are in one buffer, and need no call to know their length. */
+static __always_inline bool reaches(struct xdp_md *ctx, uint32_t offset)
+{
+	return likely(packet_start(ctx) + offset <= packet_end(ctx)) ||
+	       offset <= bpf_xdp_get_buff_len(ctx);
+}
+
+static __always_inline bool look_at_inner(struct xdp_md *ctx, const struct packet *pkt,
+					  struct inner *inner)
+{
+	if (!look_at_tags(ctx, pkt, inner))
+		return false;
+	inner->flow = flow_of(pkt);
+	if (!(pkt->is_v6 ? look_at_ipv6(ctx, pkt, inner) : look_at_ipv4(ctx, pkt, inner)))
+		return false;
+	return reaches(ctx, pkt->ip + inner->length);
+}
+
 /*
  * A TCP segment with a right checksum sums to the complement of its pseudo-header, an ICMP
  * message to 0xffff, which is nothing, and so does an IPv4 header.
@@ -53,22 +116,6 @@ static __always_inline uint32_t sum_ipv4(const struct iphdr *ip)
 	pseudo = csum_add_word(pseudo, ip->saddr);
 	pseudo = csum_add_word(pseudo, ip->daddr);
 	return (uint16_t)~csum_fold(pseudo);
-}
-
-static __always_inline bool look_at_ipv4(struct xdp_md *ctx, const struct packet *pkt,
-					 struct inner *inner)
-{
-	struct iphdr *ip = packet_at(ctx, pkt->ip);
-
-	if ((void *)(ip + 1) > packet_end(ctx))
-		return false;
-	inner->length = bpf_ntohs(ip->tot_len);
-	inner->sum = sum_ipv4(ip);
-	inner->id = bpf_ntohs(ip->id);
-	inner->fragment = bpf_ntohs(ip->frag_off) & IPV4_DF;
-	inner->tos = ip->tos;
-	inner->protocol = IPPROTO_IPIP;
-	return true;
 }
 
 /*
@@ -98,49 +145,26 @@ static __always_inline uint32_t sum_extensions(struct xdp_md *ctx, uint32_t from
 	return sum;
 }
 
-static __always_inline bool look_at_ipv6(struct xdp_md *ctx, const struct packet *pkt,
-					 struct inner *inner)
+static __always_inline uint32_t sum_inner(struct xdp_md *ctx, const struct packet *pkt)
 {
-	struct ipv6hdr *ip = packet_at(ctx, pkt->ip);
-	uint32_t extensions = pkt->ip + sizeof(*ip);
+	struct ipv6hdr *v6 = packet_at(ctx, pkt->ip);
+	struct iphdr *v4 = packet_at(ctx, pkt->ip);
+	uint32_t extensions = pkt->ip + sizeof(*v6), sum;
 
-	if ((void *)(ip + 1) > packet_end(ctx))
-		return false;
-	inner->length = sizeof(*ip) + bpf_ntohs(ip->payload_len);
-	inner->sum = sum_ipv6(ip, pkt->protocol ? pkt->protocol : IPPROTO_TCP);
-	inner->id = 0;
-	inner->fragment = IPV4_DF;
-	inner->tos = bpf_ntohl(*(__be32 *)ip) >> 20;
-	inner->protocol = IPPROTO_IPV6;
+	if (!pkt->is_v6)
+		return (void *)(v4 + 1) > packet_end(ctx) ? 0 : sum_ipv4(v4);
+	if ((void *)(v6 + 1) > packet_end(ctx))
+		return 0; /* never; for the verifier */
+	sum = sum_ipv6(v6, pkt->protocol ? pkt->protocol : IPPROTO_TCP);
 	if (pkt->transport > extensions)
-		inner->sum += sum_extensions(ctx, extensions, pkt->transport);
-	return true;
+		sum += sum_extensions(ctx, extensions, pkt->transport);
+	return sum;
 }
 
-/* A tag is four bytes from where the Ethernet type would be. */
-static __always_inline bool look_at_tags(struct xdp_md *ctx, const struct packet *pkt,
-					 struct inner *inner)
+static __always_inline void write_macs(struct ethhdr *eth, const struct backend *backend)
 {
-	__be32 *tags = packet_start(ctx) + 2 * ETH_ALEN;
-
-	if (pkt->ip == ETH_HLEN)
-		return true;
-	if ((void *)(tags + 2) > packet_end(ctx))
-		return false;
-	inner->tags[0] = tags[0];
-	inner->tags[1] = tags[1];
-	return true;
-}
-
-static __always_inline bool look_at_inner(struct xdp_md *ctx, const struct packet *pkt,
-					  struct inner *inner)
-{
-	if (!look_at_tags(ctx, pkt, inner))
-		return false;
-	inner->flow = flow_of(pkt);
-	if (!(pkt->is_v6 ? look_at_ipv6(ctx, pkt, inner) : look_at_ipv4(ctx, pkt, inner)))
-		return false;
-	return pkt->ip + inner->length <= bpf_xdp_get_buff_len(ctx);
+	((uint64_t *)eth)[0] = ((const uint64_t *)backend)[0];
+	((uint32_t *)eth)[2] = ((const uint32_t *)backend)[2];
 }
 
 /* The caller has checked that the frame reaches to pkt->ip and beyond, and has set the type. */
@@ -152,52 +176,52 @@ static __always_inline void write_ethernet(struct xdp_md *ctx, const struct pack
 
 	if ((void *)(tags + 2) > packet_end(ctx))
 		return; /* never; for the verifier */
-	__builtin_memcpy(eth->h_dest, backend->eth_dst, ETH_ALEN);
-	__builtin_memcpy(eth->h_source, backend->eth_src, ETH_ALEN);
+	write_macs(eth, backend);
 	if (pkt->ip > ETH_HLEN)
 		tags[0] = inner->tags[0];
 	if (pkt->ip > ETH_HLEN + sizeof(struct vlan_tag))
 		tags[1] = inner->tags[1];
 }
 
-/* length: of everything behind the outer IP header. */
+/* length: of everything behind the outer IP header. The sum is of what is still in registers. */
 static __always_inline void write_ipv4(struct iphdr *ip, const struct cluster *cluster,
 				       const struct backend *backend, const struct inner *inner,
 				       uint8_t protocol, uint32_t length)
 {
-	uint32_t sum = 0;
+	__be32 *words = (__be32 *)ip;
+	__be32 first = be32(0x45 << 24 | inner->tos << 16 | (sizeof(*ip) + length));
+	__be32 second = be32(inner->id << 16 | inner->fragment);
+	__be32 third = be32(OUTER_TTL << 24 | protocol << 16);
+	__be32 source =
+		cluster->tunnel_source.words[3] | (be32(inner->flow) & cluster->tunnel_hosts);
+	__be32 destination = backend->address.words[3];
 
-	*ip = (struct iphdr){
-		.version = 4,
-		.ihl = sizeof(*ip) / 4,
-		.tos = inner->tos,
-		.tot_len = be16(sizeof(*ip) + length),
-		.id = be16(inner->id),
-		.frag_off = be16(inner->fragment),
-		.ttl = OUTER_TTL,
-		.protocol = protocol,
-		.saddr = cluster->tunnel_source.words[3] |
-			 (be32(inner->flow) & cluster->tunnel_hosts),
-		.daddr = backend->address.words[3],
-	};
-	for (uint32_t i = 0; i < sizeof(*ip) / 4; i++)
-		sum = csum_add_word(sum, ((__be32 *)ip)[i]);
-	ip->check = plain(be16(~csum_fold(sum)), __sum16);
+	words[0] = first;
+	words[1] = second;
+	words[2] = third;
+	words[3] = source;
+	words[4] = destination;
+	ip->check = plain(csum_of_words((uint64_t)plain(first, uint32_t) + plain(second, uint32_t) +
+					plain(third, uint32_t) + plain(source, uint32_t) +
+					plain(destination, uint32_t)),
+			  __sum16);
 }
 
 static __always_inline void write_ipv6(struct ipv6hdr *ip, const struct cluster *cluster,
 				       const struct backend *backend, const struct inner *inner,
 				       uint8_t protocol, uint32_t length)
 {
-	struct address source = cluster->tunnel_source_v6;
+	uint64_t *halves = (uint64_t *)&ip->saddr;
+	uint32_t host = plain(be32(inner->flow) & cluster->tunnel_hosts_v6, uint32_t);
 
-	source.words[3] |= be32(inner->flow) & cluster->tunnel_hosts_v6;
 	*(__be32 *)ip = be32(6 << 28 | inner->tos << 20 | (inner->flow & FLOW_LABEL_MASK));
 	ip->payload_len = be16(length);
 	ip->nexthdr = protocol;
 	ip->hop_limit = OUTER_TTL;
-	__builtin_memcpy(&ip->saddr, &source, sizeof(ip->saddr));
-	__builtin_memcpy(&ip->daddr, &backend->address, sizeof(ip->daddr));
+	halves[0] = cluster->tunnel_source_v6.halves[0];
+	halves[1] = cluster->tunnel_source_v6.halves[1] | (uint64_t)host << 32;
+	halves[2] = backend->address.halves[0];
+	halves[3] = backend->address.halves[1];
 }
 
 /* Over IPv4 a UDP checksum of 0 means none, and IPIP has none either. */

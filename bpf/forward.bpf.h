@@ -27,8 +27,7 @@ static __always_inline enum reason rewrite_macs(struct xdp_md *ctx, const struct
 
 	if ((void *)(eth + 1) > packet_end(ctx))
 		return REASON_malformed; /* never; for the verifier */
-	((uint64_t *)eth)[0] = ((const uint64_t *)backend)[0];
-	((uint32_t *)eth)[2] = ((const uint32_t *)backend)[2];
+	write_macs(eth, backend);
 	return REASON_go_on;
 }
 
@@ -71,6 +70,8 @@ static __always_inline enum reason encapsulate(struct xdp_md *ctx, const struct 
 		if (why)
 			return why;
 	}
+	if (backend->address_is_v6 && backend->forward == FORWARD_GUE)
+		inner.sum = sum_inner(ctx, pkt);
 	if (backend->address_is_v6)
 		return encap_in_ipv6(ctx, pkt, cluster, backend, &inner);
 	return encap_in_ipv4(ctx, pkt, cluster, backend, &inner);
