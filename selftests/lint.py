@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""What clang-format does not see: SPDX lines, function length, and names of files."""
+"""What clang-format does not see: SPDX lines, function length, names and modes of files."""
 import os
 import re
 import sys
@@ -39,6 +39,8 @@ def findings():
     for path in files():
         if FORBIDDEN_NAMES.search(path):
             yield f"{path}: the name says nothing of what is inside"
+        if re.search(r"/test_\w+\.(py|sh)$", path) and not os.access(path, os.X_OK):
+            yield f"{path}: a test that can't be executed, and so not be run by prove"
         if not path.endswith((".c", ".h", ".py", "Makefile", ".sh")):
             continue
         lines = open(path, encoding="utf-8").read().splitlines()
