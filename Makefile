@@ -25,6 +25,7 @@ msg = @printf '  %-8s %s\n' '$(1)' '$(2)'
 endif
 
 LOADER := $(patsubst loader/%.c,build/loader/%.o,$(wildcard loader/*.c))
+HANDSHAKE := $(patsubst handshake/%.c,build/handshake/%.o,$(wildcard handshake/*.c))
 LOADER_LIBRARY := $(filter-out build/loader/main.o,$(LOADER))
 UNITS := $(patsubst selftests/unit/%.c,build/unit/%,$(wildcard selftests/unit/test_*.c))
 ROWS := $(patsubst selftests/rows/%.c,build/rows/%,$(wildcard selftests/rows/test_*.c))
@@ -53,7 +54,7 @@ PROVE := prove --merge --exec ''
 	run-tests run-bench fuzz record-verifier test-captures test-clang joins-in-flight production throughput \
 	test-kernel-selftests run-kernel-selftests
 
-all: build/mptcp-lb $(BPF_OBJECTS)
+all: build/mptcp-lb $(BPF_OBJECTS) build/libmptcp-handshake.a
 
 # Byte order. What the kernel's own headers get wrong is not ours.
 SPARSE := sparse -Wbitwise -Wno-decl -D__bpf__ -D__CHECK_ENDIAN__ -I/usr/include/$(MULTIARCH)
@@ -150,13 +151,13 @@ unit: $(UNITS)
 	$(Q)$(PROVE) $(UNITS)
 
 lint:
-	$(Q)clang-format --dry-run -Werror $$(find bpf include loader selftests -name '*.[ch]')
+	$(Q)clang-format --dry-run -Werror $$(find bpf handshake include loader selftests -name '*.[ch]')
 	$(Q)/usr/bin/python3 -B selftests/lint.py
 	$(Q)! $(SPARSE) bpf/lb.bpf.c 2>&1 | grep -v '^/usr/include\|note: in included file'
 	$(Q)/usr/bin/python3 -B selftests/model/codec.py check selftests/vectors.txt selftests/vectors-more.txt
 	$(Q)/usr/bin/python3 -B selftests/model/ring.py check selftests/vectors-ring.txt
 
-build/loader build/unit build/rows build/bench build/differential build/selftests build/fuzz build/older:
+build/loader build/handshake build/unit build/rows build/bench build/differential build/selftests build/fuzz build/older:
 	@mkdir -p $@
 
 build/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h include/*.h) | build/loader
@@ -195,6 +196,19 @@ build/mptcp-lb: $(LOADER)
 	$(call msg,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $^ $(LDLIBS) -o $@
 
+build/handshake/%.o: handshake/%.c | build/handshake
+	$(call msg,CC,$@)
+	$(Q)$(CC) $(CFLAGS) -c $< -o $@
+
+build/libmptcp-handshake.a: $(HANDSHAKE)
+	$(call msg,AR,$@)
+	$(Q)rm -f $@; $(AR) rcs $@ $^
+
+# Nothing of the loader's: a stack has the library alone.
+build/unit/test_handshake_%: selftests/unit/test_handshake_%.c build/libmptcp-handshake.a | build/unit
+	$(call msg,CC,$@)
+	$(Q)$(CC) $(CFLAGS) -Iselftests $^ -lcrypto -o $@
+
 build/unit/%: selftests/unit/%.c $(LOADER_LIBRARY) | build/unit
 	$(call msg,CC,$@)
 	$(Q)$(CC) $(CFLAGS) -Iselftests $< $(LOADER_LIBRARY) $(LDLIBS) -o $@
@@ -213,9 +227,11 @@ FUZZ_CFLAGS := -O1 -g -std=gnu11 $(WARNINGS) -Wno-missing-field-initializers -MM
 
 build/fuzz/fuzz_config: $(addprefix loader/,config.c config_yaml.c config_services.c document.c address.c)
 
+build/fuzz/fuzz_mptcp_options: $(filter-out handshake/tls_keys.c,$(wildcard handshake/*.c))
+
 build/fuzz/%: selftests/fuzz/%.c | build/fuzz
 	$(call msg,CLANG,$@)
-	$(Q)clang $(FUZZ_CFLAGS) $< $(filter loader/%.c,$^) -lyaml -o $@
+	$(Q)clang $(FUZZ_CFLAGS) $< $(filter loader/%.c handshake/%.c,$^) -lyaml -lcrypto -o $@
 
 build/test-captures: selftests/captures/test_captures.c $(LOADER_LIBRARY) | build/selftests
 	$(call msg,CC,$@)

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Numbers in network byte order, at any address. */
+#ifndef HANDSHAKE_BYTES_H
+#define HANDSHAKE_BYTES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* size: 1 to 8 bytes, most significant first. */
+static inline uint64_t get_number(const uint8_t *bytes, size_t size)
+{
+	uint64_t number = 0;
+
+	while (size--)
+		number = number << 8 | *bytes++;
+	return number;
+}
+
+/* Writes the low bytes of the number, and returns what is behind them. */
+static inline uint8_t *put_number(uint8_t *bytes, uint64_t number, size_t size)
+{
+	for (size_t i = size; i--; number >>= 8)
+		bytes[i] = (uint8_t)number;
+	return bytes + size;
+}
+
+#endif
