@@ -207,7 +207,7 @@ build/libmptcp-handshake.a: $(HANDSHAKE)
 # Nothing of the loader's: a stack has the library alone.
 build/unit/test_handshake_%: selftests/unit/test_handshake_%.c build/libmptcp-handshake.a | build/unit
 	$(call msg,CC,$@)
-	$(Q)$(CC) $(CFLAGS) -Iselftests $^ -lcrypto -o $@
+	$(Q)$(CC) $(CFLAGS) -Iselftests $< build/libmptcp-handshake.a $(if $(findstring keys,$@),-lssl) -lcrypto -o $@
 
 build/unit/%: selftests/unit/%.c $(LOADER_LIBRARY) | build/unit
 	$(call msg,CC,$@)

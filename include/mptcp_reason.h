@@ -49,6 +49,9 @@ enum mptcp_action {
 	REASON(out_of_turn, MPTCP_IGNORE_OPTION, "the handshake does not wait for this segment") \
 	REASON(keys_not_external, MPTCP_IGNORE_OPTION, "the handshake has exchanged keys itself") \
 	REASON(keys_given_already, MPTCP_IGNORE_OPTION, "the handshake has its keys already") \
+	REASON(tls_not_ready, MPTCP_IGNORE_OPTION, "TLS has no keys to export yet") \
+	REASON(tls_not_bound, MPTCP_IGNORE_OPTION, \
+	       "TLS 1.2 without the extended master secret: another session may share its keys") \
 	REASON(keys_missing, MPTCP_DROP_SEGMENT, "a join before the keys are in place") \
 	REASON(not_multipath, MPTCP_RESET_SUBFLOW, "a join to a connection that is not MPTCP") \
 	REASON(token_unknown, MPTCP_RESET_SUBFLOW, "a join whose token names another connection") \
