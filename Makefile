@@ -26,6 +26,7 @@ endif
 
 LOADER := $(patsubst loader/%.c,build/loader/%.o,$(wildcard loader/*.c))
 HANDSHAKE := $(patsubst handshake/%.c,build/handshake/%.o,$(wildcard handshake/*.c))
+LAB := $(patsubst lab/%.c,build/lab/%.o,$(wildcard lab/*.c))
 LOADER_LIBRARY := $(filter-out build/loader/main.o,$(LOADER))
 UNITS := $(patsubst selftests/unit/%.c,build/unit/%,$(wildcard selftests/unit/test_*.c))
 ROWS := $(patsubst selftests/rows/%.c,build/rows/%,$(wildcard selftests/rows/test_*.c))
@@ -78,7 +79,7 @@ run-demo: all build/pass.bpf.o build/move-slots
 	$(Q)/usr/bin/python3 -B selftests/e2e/demo.py
 
 run-tests: check $(ROWS) $(FUZZERS) build/test-verifier build/differential/runner build/pass.bpf.o \
-		build/move-slots build/set-joins-max $(WIRE) $(GUARDED)
+		build/move-slots build/set-joins-max build/mptcp-peer $(WIRE) $(GUARDED)
 	$(Q)$(PROVE) $(UNITS) $(ROWS) build/test-verifier selftests/fuzz/test_fuzz.py \
 		selftests/clang/test_newest.sh $(DIFFERENTIAL) $(E2E)
 
@@ -151,13 +152,13 @@ unit: $(UNITS)
 	$(Q)$(PROVE) $(UNITS)
 
 lint:
-	$(Q)clang-format --dry-run -Werror $$(find bpf handshake include loader selftests -name '*.[ch]')
+	$(Q)clang-format --dry-run -Werror $$(find bpf handshake include lab loader selftests -name '*.[ch]')
 	$(Q)/usr/bin/python3 -B selftests/lint.py
 	$(Q)! $(SPARSE) bpf/lb.bpf.c 2>&1 | grep -v '^/usr/include\|note: in included file'
 	$(Q)/usr/bin/python3 -B selftests/model/codec.py check selftests/vectors.txt selftests/vectors-more.txt
 	$(Q)/usr/bin/python3 -B selftests/model/ring.py check selftests/vectors-ring.txt
 
-build/loader build/handshake build/unit build/rows build/bench build/differential build/selftests build/fuzz build/older:
+build/loader build/handshake build/lab build/unit build/rows build/bench build/differential build/selftests build/fuzz build/older:
 	@mkdir -p $@
 
 build/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h include/*.h) | build/loader
@@ -203,6 +204,14 @@ build/handshake/%.o: handshake/%.c | build/handshake
 build/libmptcp-handshake.a: $(HANDSHAKE)
 	$(call msg,AR,$@)
 	$(Q)rm -f $@; $(AR) rcs $@ $^
+
+build/lab/%.o: lab/%.c | build/lab
+	$(call msg,CC,$@)
+	$(Q)$(CC) $(CFLAGS) -c $< -o $@
+
+build/mptcp-peer: $(LAB) $(LOADER_LIBRARY) build/libmptcp-handshake.a
+	$(call msg,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $^ $(LDLIBS) -lssl -lcrypto -o $@
 
 # Nothing of the loader's: a stack has the library alone.
 build/unit/test_handshake_%: selftests/unit/test_handshake_%.c build/libmptcp-handshake.a | build/unit
