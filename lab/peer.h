@@ -90,6 +90,7 @@ struct connection {
 	uint64_t sent, acknowledged, expected; /* data sequence numbers */
 	struct held held[HELD_MAX];
 	bool closing, fin_sent, peer_fin, greeted;
+	bool forges; /* an attacker's */
 	uint64_t fin_dsn, fin_resend_at;
 	struct ssl_st *tls;
 };
@@ -143,6 +144,13 @@ void channel_open(struct connection *connection);
 void channel_turn(struct connection *connection);
 bool channel_is_ready(const struct connection *connection);
 void channel_write(struct connection *connection, const uint8_t *bytes, size_t length);
+
+/* attacker.c: the client's part, played by somebody else. */
+struct connection *attacker_impersonate(struct peer *peer, enum mptcp_dialect dialect,
+					uint64_t client_value, uint64_t server_value,
+					uint64_t client_sent, uint64_t server_sent);
+void attacker_forge(const struct subflow *subflow, const struct mptcp_option *synack,
+		    struct mptcp_option *ack);
 
 /* server.c and client.c: the two applications. */
 void server_turn(struct connection *connection);

@@ -119,6 +119,22 @@ static void refuse(struct subflow *subflow, enum mptcp_reason reason)
 	subflow_reset(subflow, MPTCP_RESET_REASON);
 }
 
+static enum mptcp_reason judge_join(struct subflow *subflow, const struct segment *segment)
+{
+	const struct mptcp_option *join = segment_option(segment, MPTCPOPT_MP_JOIN);
+	struct connection *connection = subflow->connection;
+	enum mptcp_reason reason = MPTCP_REASON_out_of_turn;
+
+	if (join)
+		reason = mptcp_join_confirm(&connection->handshake, &subflow->join, join,
+					    &subflow->third);
+	if (reason == MPTCP_REASON_hmac_wrong && connection->forges) {
+		attacker_forge(subflow, join, &subflow->third);
+		reason = MPTCP_REASON_ok;
+	}
+	return reason;
+}
+
 /* Our SYN was answered. A wrong HMAC ends the subflow, a wrong MP_CAPABLE only MPTCP. */
 static void take_synack(struct subflow *subflow, const struct segment *segment)
 {
@@ -128,11 +144,7 @@ static void take_synack(struct subflow *subflow, const struct segment *segment)
 	synchronise(subflow, segment);
 	subflow->state = ESTABLISHED;
 	if (subflow->joins) {
-		const struct mptcp_option *join = segment_option(segment, MPTCPOPT_MP_JOIN);
-
-		reason = join ? mptcp_join_confirm(&connection->handshake, &subflow->join, join,
-						   &subflow->third)
-			      : MPTCP_REASON_out_of_turn;
+		reason = judge_join(subflow, segment);
 		if (reason) {
 			refuse(subflow, reason);
 			return;
@@ -169,6 +181,7 @@ static bool take_third(struct subflow *subflow, const struct segment *segment)
 	subflow->reason = mptcp_join_finish(&connection->handshake, &subflow->join, option);
 	if (subflow->reason) {
 		refuse(subflow, subflow->reason);
+		server_tell(connection, "refused");
 		return false;
 	}
 	subflow->state = ESTABLISHED;
