@@ -5,10 +5,14 @@
 #include "bytes.h"
 #include "dialects.h"
 #include "options_layout.h"
+#include "rc5.h"
 
 const struct dialect dialects[MPTCP_DIALECTS] = {
-	[MPTCP_DIALECT_V0] = { 0, MPTCP_HMAC, 4, MPTCP_SHA1, false },
-	[MPTCP_DIALECT_V1] = { 1, MPTCP_HMAC, 4, MPTCP_SHA256, false },
+	[MPTCP_DIALECT_V0] = { 0, MPTCP_HMAC, 4, MPTCP_SHA1 },
+	[MPTCP_DIALECT_V1] = { 1, MPTCP_HMAC, 4, MPTCP_SHA256 },
+	[MPTCP_DIALECT_CIPHERED] = { 1, MPTCP_CIPHERED_TOKEN, 4, MPTCP_SHA256 },
+	[MPTCP_DIALECT_EXTERNAL] = { 1, MPTCP_EXTERNAL_KEY, 4, MPTCP_SHA256, true, true },
+	[MPTCP_DIALECT_SELECTED] = { 1, MPTCP_KEY_SELECTION, 8, MPTCP_SHA256, true },
 	[MPTCP_DIALECT_APPLICATION] = { 1, MPTCP_APPLICATION_KEY, 8, MPTCP_SHA256, true },
 };
 
@@ -17,20 +21,38 @@ static size_t digest_bytes(enum mptcp_algorithm algorithm)
 	return algorithm == MPTCP_SHA1 ? 20 : 32;
 }
 
-static void digest_number(enum mptcp_algorithm algorithm, uint64_t number,
+static void digest_number(enum mptcp_algorithm algorithm, uint64_t number, size_t size,
 			  uint8_t digest[static MPTCP_DIGEST_MAX])
 {
 	uint8_t bytes[KEY_BYTES];
 
-	put_number(bytes, number, sizeof(bytes));
-	mptcp_digest(algorithm, bytes, sizeof(bytes), digest);
+	put_number(bytes, number, size);
+	mptcp_digest(algorithm, bytes, size, digest);
+}
+
+static uint64_t first_of_sha1(uint64_t number)
+{
+	uint8_t digest[MPTCP_DIGEST_MAX];
+
+	digest_number(MPTCP_SHA1, number, KEY_BYTES, digest);
+	return get_number(digest, 8);
+}
+
+static uint64_t last_of_digest(enum mptcp_algorithm algorithm, uint64_t number, size_t size)
+{
+	uint8_t digest[MPTCP_DIGEST_MAX];
+
+	digest_number(algorithm, number, size, digest);
+	return get_number(digest + digest_bytes(algorithm) - 8, 8);
 }
 
 uint64_t token_of_key(enum mptcp_dialect dialect, uint64_t key)
 {
 	uint8_t digest[MPTCP_DIGEST_MAX];
 
-	digest_number(dialects[dialect].algorithm, key, digest);
+	if (dialect == MPTCP_DIALECT_CIPHERED)
+		return rc5_encrypt((uint32_t)key, (uint32_t)(key >> 32));
+	digest_number(dialects[dialect].algorithm, key, KEY_BYTES, digest);
 	return get_number(digest, 4);
 }
 
@@ -39,29 +61,36 @@ uint8_t mptcp_token_bytes(enum mptcp_dialect dialect)
 	return dialects[dialect].token_bytes;
 }
 
-/* Of keys the documents take the least significant 64 bits, of tokens the most significant. */
+uint64_t mptcp_key_of_token(uint32_t token, uint32_t k)
+{
+	return (uint64_t)rc5_decrypt(k, token) << 32 | k;
+}
+
+/*
+ * Of keys the documents take the least significant 64 bits, of tokens the most significant.
+ * EXTERNAL says nothing: its token takes the key's place in RFC 8684.
+ */
 uint64_t mptcp_initial_dsn(const struct mptcp_handshake *handshake, enum mptcp_side side)
 {
 	const struct dialect *dialect = &dialects[handshake->dialect];
-	uint8_t digest[MPTCP_DIGEST_MAX];
 
-	if (dialect->explicit_token) {
-		digest_number(MPTCP_SHA1, handshake->tokens[side], digest);
-		return get_number(digest, 8);
-	}
-	digest_number(dialect->algorithm, handshake->keys[side], digest);
-	return get_number(digest + digest_bytes(dialect->algorithm) - 8, 8);
+	if (dialect->external)
+		return last_of_digest(dialect->algorithm, handshake->tokens[side],
+				      dialect->token_bytes);
+	if (dialect->explicit_token)
+		return first_of_sha1(handshake->tokens[side]);
+	return last_of_digest(dialect->algorithm, handshake->keys[side], KEY_BYTES);
 }
 
 /* A key of the application's own is never sent in clear, not even at the end. */
 uint64_t mptcp_fastclose_key(const struct mptcp_handshake *handshake, enum mptcp_side side)
 {
-	uint8_t digest[MPTCP_DIGEST_MAX];
+	const struct dialect *dialect = &dialects[handshake->dialect];
 
-	if (!dialects[handshake->dialect].explicit_token)
-		return handshake->keys[side];
-	digest_number(MPTCP_SHA1, handshake->keys[side], digest);
-	return get_number(digest, 8);
+	if (dialect->external)
+		return hmac_of_external_key(handshake, other_side(side));
+	return dialect->explicit_token ? first_of_sha1(handshake->keys[side])
+				       : handshake->keys[side];
 }
 
 void mptcp_hmac(enum mptcp_algorithm algorithm, const uint8_t key[static 16],

@@ -9,18 +9,12 @@
 #include "dialects.h"
 #include "options_layout.h"
 
-static enum mptcp_side other(enum mptcp_side side)
-{
-	return side == MPTCP_OWN ? MPTCP_PEER : MPTCP_OWN;
-}
-
 static void sign(const struct mptcp_handshake *handshake, enum mptcp_side sender,
 		 const uint8_t *message, size_t length, uint8_t hmac[static MPTCP_DIGEST_MAX])
 {
 	uint8_t keys[2 * KEY_BYTES];
 
-	put_number(keys, handshake->keys[sender], KEY_BYTES);
-	put_number(keys + KEY_BYTES, handshake->keys[other(sender)], KEY_BYTES);
+	join_keys(handshake, sender, keys);
 	mptcp_hmac(dialects[handshake->dialect].algorithm, keys, message, length, hmac);
 }
 
@@ -30,7 +24,7 @@ static void sign_join(const struct mptcp_handshake *handshake, const struct mptc
 	uint8_t nonces[8];
 
 	put_number(nonces, join->nonces[sender], 4);
-	put_number(nonces + 4, join->nonces[other(sender)], 4);
+	put_number(nonces + 4, join->nonces[other_side(sender)], 4);
 	sign(handshake, sender, nonces, sizeof(nonces), hmac);
 }
 
@@ -105,6 +99,8 @@ enum mptcp_reason mptcp_join_answer(const struct mptcp_handshake *handshake,
 	reason = may_join(handshake);
 	if (reason != MPTCP_REASON_ok)
 		return reason;
+	if (syn->join.key_id)
+		return MPTCP_REASON_key_id_unknown;
 	take_join(join, &syn->join);
 	sign_join(handshake, join, MPTCP_OWN, hmac);
 	make_join(MPTCP_SYNACK, join, synack);

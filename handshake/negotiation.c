@@ -31,6 +31,9 @@ static void make_option(const struct mptcp_handshake *handshake, enum mptcp_segm
 	option->segment = segment;
 	option->capable.version = version;
 	option->capable.flags = flags | (handshake->own.checksums ? MPTCP_CHECKSUMS : 0);
+	if (flags & MPTCP_KEY_SELECTION)
+		option->capable.key_sources =
+			handshake->key_source ? handshake->key_source : handshake->own.key_sources;
 	/* In version 0 the bit was one of the algorithms'. */
 	if (handshake->own.join_elsewhere && version && segment != MPTCP_ACK)
 		option->capable.flags |= MPTCP_JOIN_ELSEWHERE;
@@ -57,9 +60,14 @@ static void take_value(struct mptcp_handshake *handshake, enum mptcp_side side, 
 static void take_dialect(struct mptcp_handshake *handshake, enum mptcp_dialect dialect)
 {
 	const struct mptcp_end *own = &handshake->own;
+	uint64_t value = own->key;
 
+	if (dialects[dialect].explicit_token)
+		value = own->token >> (64 - 8 * dialects[dialect].token_bytes);
+	else if (dialect == MPTCP_DIALECT_CIPHERED)
+		value = own->ciphered_key;
 	handshake->dialect = dialect;
-	take_value(handshake, MPTCP_OWN, dialects[dialect].explicit_token ? own->token : own->key);
+	take_value(handshake, MPTCP_OWN, value);
 }
 
 static void take_flags(struct mptcp_handshake *handshake, const struct mptcp_capable *capable)
@@ -89,24 +97,35 @@ enum mptcp_reason mptcp_offer(struct mptcp_handshake *handshake, struct mptcp_op
 	if (!flags)
 		return fall_back(handshake, MPTCP_REASON_nothing_in_common);
 	make_option(handshake, MPTCP_SYN, version, flags, syn);
-	if (!version) {
-		syn->capable.values = 1;
-		syn->capable.sender = handshake->own.key;
-	}
+	syn->capable.sender = version ? handshake->own.token : handshake->own.key;
 	handshake->progress = MPTCP_WAITING;
 	return MPTCP_REASON_ok;
 }
 
+/*
+ * The SYN with a choice of keys is longer than RFC 8684 knows it, so whoever does not speak
+ * that dialect finds no other in it.
+ */
 static enum mptcp_dialect best_dialect(const struct mptcp_end *own,
 				       const struct mptcp_capable *offered)
 {
 	uint8_t version = offered->version > 1 ? 1 : offered->version;
+	uint8_t flags = offered->flags;
 
+	if (version && flags & MPTCP_KEY_SELECTION && !speaks(own, MPTCP_DIALECT_SELECTED))
+		return MPTCP_DIALECT_TCP;
+	if (!(offered->key_sources & own->key_sources))
+		flags &= ~MPTCP_KEY_SELECTION;
 	for (int i = MPTCP_DIALECTS - 1; i > MPTCP_DIALECT_TCP; i--)
-		if (speaks(own, i) && dialects[i].version == version &&
-		    offered->flags & dialects[i].flag)
+		if (speaks(own, i) && dialects[i].version == version && flags & dialects[i].flag)
 			return i;
 	return MPTCP_DIALECT_TCP;
+}
+
+/* Those whose SYN has the client's key or token already. */
+static bool is_told_early(enum mptcp_dialect dialect)
+{
+	return dialect == MPTCP_DIALECT_V0 || dialect == MPTCP_DIALECT_SELECTED;
 }
 
 enum mptcp_reason mptcp_judge_offer(struct mptcp_handshake *handshake,
@@ -123,11 +142,14 @@ enum mptcp_reason mptcp_judge_offer(struct mptcp_handshake *handshake,
 		return fall_back(handshake, MPTCP_REASON_nothing_in_common);
 	take_dialect(handshake, dialect);
 	take_flags(handshake, &syn->capable);
-	if (syn->capable.values)
+	if (is_told_early(dialect))
 		take_value(handshake, MPTCP_PEER, syn->capable.sender);
+	if (dialect == MPTCP_DIALECT_SELECTED) {
+		handshake->key_source = syn->capable.key_sources & handshake->own.key_sources;
+		handshake->key_source &= -handshake->key_source;
+	}
 	make_option(handshake, MPTCP_SYNACK, dialects[dialect].version, dialects[dialect].flag,
 		    synack);
-	synack->capable.values = 1;
 	synack->capable.sender = value_of(handshake, MPTCP_OWN);
 	handshake->progress = MPTCP_WAITING;
 	return MPTCP_REASON_ok;
@@ -158,12 +180,16 @@ static bool was_offered(const struct mptcp_end *own, enum mptcp_dialect dialect)
 					   : dialect != MPTCP_DIALECT_TCP;
 }
 
+static bool is_one_of(uint8_t source, uint8_t sources)
+{
+	return source && !(source & (source - 1)) && source & sources;
+}
+
 static void make_ack(const struct mptcp_handshake *handshake, struct mptcp_option *ack)
 {
 	const struct dialect *dialect = &dialects[handshake->dialect];
 
 	make_option(handshake, MPTCP_ACK, dialect->version, dialect->flag, ack);
-	ack->capable.values = 2;
 	ack->capable.sender = value_of(handshake, MPTCP_OWN);
 	ack->capable.receiver = value_of(handshake, MPTCP_PEER);
 	if (handshake->checksums)
@@ -182,9 +208,13 @@ enum mptcp_reason mptcp_judge_answer(struct mptcp_handshake *handshake,
 	dialect = dialect_agreed(&handshake->own, &synack->capable);
 	if (!was_offered(&handshake->own, dialect))
 		return fall_back(handshake, MPTCP_REASON_answer_not_asked);
+	if (dialect == MPTCP_DIALECT_SELECTED &&
+	    !is_one_of(synack->capable.key_sources, handshake->own.key_sources))
+		return fall_back(handshake, MPTCP_REASON_key_source_unknown);
 	take_dialect(handshake, dialect);
 	take_flags(handshake, &synack->capable);
 	take_value(handshake, MPTCP_PEER, synack->capable.sender);
+	handshake->key_source = dialect == MPTCP_DIALECT_SELECTED ? synack->capable.key_sources : 0;
 	handshake->has_keys = !dialects[dialect].explicit_token;
 	handshake->progress = MPTCP_DONE;
 	make_ack(handshake, ack);
@@ -205,7 +235,8 @@ void mptcp_ack_with_data(const struct mptcp_handshake *handshake, uint16_t data_
 static bool repeats(const struct mptcp_handshake *handshake, const struct mptcp_capable *ack)
 {
 	return ack->receiver == value_of(handshake, MPTCP_OWN) &&
-	       (dialects[handshake->dialect].version ||
+	       ack->key_sources == handshake->key_source &&
+	       (!is_told_early(handshake->dialect) ||
 		ack->sender == value_of(handshake, MPTCP_PEER));
 }
 
@@ -231,10 +262,11 @@ enum mptcp_reason mptcp_give_keys(struct mptcp_handshake *handshake, uint64_t ke
 		return MPTCP_REASON_out_of_turn;
 	if (!dialects[handshake->dialect].explicit_token)
 		return MPTCP_REASON_keys_not_external;
-	if (handshake->has_keys)
+	if (handshake->was_given_keys)
 		return MPTCP_REASON_keys_given_already;
 	handshake->keys[MPTCP_OWN] = handshake->is_client ? key_a : key_b;
 	handshake->keys[MPTCP_PEER] = handshake->is_client ? key_b : key_a;
-	handshake->has_keys = true;
+	handshake->was_given_keys = true;
+	handshake->has_keys = !dialects[handshake->dialect].external;
 	return MPTCP_REASON_ok;
 }

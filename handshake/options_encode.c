@@ -21,14 +21,18 @@ static void set_flags(uint8_t *bytes, uint8_t flags)
 static uint8_t *encode_capable(const struct mptcp_option *option, uint8_t *bytes)
 {
 	const struct mptcp_capable *capable = &option->capable;
+	struct capable_layout layout =
+		capable_layout(capable->version, capable->flags, option->segment);
 	uint8_t *at = bytes + OPTION_HEAD;
 
 	set_flags(bytes, capable->version);
 	*at++ = capable->flags;
-	if (capable->values > 0)
-		at = put_number(at, capable->sender, KEY_BYTES);
-	if (capable->values > 1)
-		at = put_number(at, capable->receiver, KEY_BYTES);
+	if (layout.values > 0)
+		at = put_number(at, capable->sender, layout.value_bytes);
+	if (layout.values > 1)
+		at = put_number(at, capable->receiver, layout.value_bytes);
+	if (layout.selection)
+		*at++ = capable->key_sources;
 	if (capable->has_data_length)
 		at = put_number(at, capable->data_length, 2);
 	if (capable->has_checksum)
@@ -41,7 +45,7 @@ static uint8_t *encode_join(const struct mptcp_option *option, uint8_t *bytes)
 	const struct mptcp_join_option *join = &option->join;
 	uint8_t *at = bytes + OPTION_HEAD;
 
-	set_flags(bytes, join->backup ? JOIN_BACKUP : 0);
+	set_flags(bytes, (join->backup ? JOIN_BACKUP : 0) | (join->key_id ? KEY_ID : 0));
 	*at++ = join->address_id;
 	switch (option->segment) {
 	case MPTCP_SYN:
@@ -86,6 +90,7 @@ static uint8_t *encode_add_addr(const struct mptcp_option *option, uint8_t *byte
 		set_flags(bytes, ADD_ADDR_ECHO);
 	else if (!add->has_hmac)
 		set_flags(bytes, add->address_bytes == 4 ? 4 : 6);
+	set_flags(bytes, add->key_id ? KEY_ID : 0);
 	*at++ = add->address_id;
 	at = put_bytes(at, add->address, add->address_bytes);
 	if (add->has_port)
@@ -115,7 +120,14 @@ static uint8_t *encode_fail(const struct mptcp_option *option, uint8_t *bytes)
 
 static uint8_t *encode_fastclose(const struct mptcp_option *option, uint8_t *bytes)
 {
-	return put_number(bytes + 4, option->fastclose_key, KEY_BYTES);
+	set_flags(bytes, option->fastclose.key_id);
+	return put_number(bytes + 4, option->fastclose.key, KEY_BYTES);
+}
+
+static uint8_t *encode_new_key(const struct mptcp_option *option, uint8_t *bytes)
+{
+	set_flags(bytes, option->new_key.key_id);
+	return put_number(bytes + 4, option->new_key.hmac, 8);
 }
 
 static uint8_t *encode_reset(const struct mptcp_option *option, uint8_t *bytes)
@@ -137,6 +149,7 @@ size_t mptcp_option_encode(const struct mptcp_option *option, uint8_t *bytes)
 		[MPTCPOPT_MP_FAIL] = encode_fail,
 		[MPTCPOPT_MP_FASTCLOSE] = encode_fastclose,
 		[MPTCPOPT_RST] = encode_reset,
+		[MPTCPOPT_NEW_KEY] = encode_new_key,
 	};
 
 	memset(bytes, 0, MPTCP_OPTION_MAX);

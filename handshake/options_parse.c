@@ -25,41 +25,42 @@ enum mptcp_reason mptcp_options_next(const uint8_t *options, size_t length, size
 	return MPTCP_REASON_ok;
 }
 
-/* SYNs of versions to come are taken if they look like version 1: the answer says our own. */
-static bool capable_length_fits(uint8_t version, size_t length, enum mptcp_segment segment)
+static bool capable_length_fits(const struct capable_layout *layout, uint8_t version, size_t length,
+				enum mptcp_segment segment)
 {
-	size_t both = CAPABLE_HEAD + 2 * KEY_BYTES;
+	size_t fixed = capable_length(layout);
 
-	if (segment == MPTCP_SYN)
-		return length == (version ? CAPABLE_HEAD : CAPABLE_HEAD + KEY_BYTES);
-	if (segment == MPTCP_SYNACK)
-		return length == CAPABLE_HEAD + KEY_BYTES;
-	return length == both || (version && (length == both + 2 || length == both + 4));
+	if (segment == MPTCP_ACK && version && (length == fixed + 2 || length == fixed + 4))
+		return true;
+	return length == fixed;
 }
 
-static void read_capable(const uint8_t *bytes, size_t length, struct mptcp_capable *capable)
+static void read_capable(const uint8_t *bytes, size_t length, const struct capable_layout *layout,
+			 struct mptcp_capable *capable)
 {
-	const uint8_t *end = bytes + length;
+	const uint8_t *at = bytes + CAPABLE_HEAD, *end = bytes + length;
 
-	capable->values = (uint8_t)((length - CAPABLE_HEAD) / KEY_BYTES);
-	bytes += CAPABLE_HEAD;
-	if (capable->values > 0)
-		capable->sender = get_number(bytes, KEY_BYTES);
-	if (capable->values > 1)
-		capable->receiver = get_number(bytes + KEY_BYTES, KEY_BYTES);
-	bytes += capable->values * KEY_BYTES;
-	capable->has_data_length = end - bytes >= 2;
-	capable->has_checksum = end - bytes == 4;
+	if (layout->values > 0)
+		capable->sender = get_number(at, layout->value_bytes);
+	at += layout->value_bytes;
+	if (layout->values > 1)
+		capable->receiver = get_number(at, layout->value_bytes);
+	at = bytes + capable_length(layout);
+	if (layout->selection)
+		capable->key_sources = at[-1];
+	capable->has_data_length = end - at >= 2;
+	capable->has_checksum = end - at == 4;
 	if (capable->has_data_length)
-		capable->data_length = (uint16_t)get_number(bytes, 2);
+		capable->data_length = (uint16_t)get_number(at, 2);
 	if (capable->has_checksum)
-		capable->checksum = (uint16_t)get_number(bytes + 2, 2);
+		capable->checksum = (uint16_t)get_number(at + 2, 2);
 }
 
 static enum mptcp_reason parse_capable(const uint8_t *bytes, size_t length,
 				       struct mptcp_option *option)
 {
 	struct mptcp_capable *capable = &option->capable;
+	struct capable_layout layout;
 
 	if (length < CAPABLE_HEAD)
 		return MPTCP_REASON_capable_length;
@@ -67,13 +68,15 @@ static enum mptcp_reason parse_capable(const uint8_t *bytes, size_t length,
 	capable->flags = bytes[3];
 	if (capable->version > 1 && option->segment != MPTCP_SYN)
 		return MPTCP_REASON_capable_version;
-	if (!capable_length_fits(capable->version, length, option->segment))
+	/* SYNs of versions to come are taken if they look like version 1: the answer says ours. */
+	layout = capable_layout(capable->version, capable->flags, option->segment);
+	if (!capable_length_fits(&layout, capable->version, length, option->segment))
 		return MPTCP_REASON_capable_length;
 	if (capable->flags & MPTCP_EXTENDED)
 		return MPTCP_REASON_capable_extended;
 	if (!(capable->flags & (capable->version ? MPTCP_ALGORITHMS_V1 : MPTCP_ALGORITHMS_V0)))
 		return MPTCP_REASON_capable_no_algorithm;
-	read_capable(bytes, length, capable);
+	read_capable(bytes, length, &layout, capable);
 	return MPTCP_REASON_ok;
 }
 
@@ -91,6 +94,7 @@ static enum mptcp_reason parse_join(const uint8_t *bytes, size_t length,
 	if (length != JOIN_SYNACK && !(option->segment == MPTCP_SYN && length == JOIN_SYN))
 		return MPTCP_REASON_join_length;
 	join->backup = bytes[2] & JOIN_BACKUP;
+	join->key_id = !!(bytes[2] & KEY_ID);
 	join->address_id = bytes[3];
 	join->nonce = (uint32_t)get_number(bytes + length - 4, 4);
 	if (option->segment == MPTCP_SYN) {
@@ -162,6 +166,7 @@ static enum mptcp_reason parse_add_addr(const uint8_t *bytes, size_t length,
 	/* Version 0 has the version of IP where version 1 has flags. */
 	if (!add->echo && !add->has_hmac && (bytes[2] & 0x0f) != (add->address_bytes == 4 ? 4 : 6))
 		return MPTCP_REASON_add_addr_family;
+	add->key_id = add->echo || add->has_hmac ? !!(bytes[2] & KEY_ID) : 0;
 	add->address_id = bytes[3];
 	memcpy(add->address, bytes + ADD_ADDR_HEAD, add->address_bytes);
 	bytes += ADD_ADDR_HEAD + add->address_bytes;
@@ -209,7 +214,8 @@ static enum mptcp_reason parse_fastclose(const uint8_t *bytes, size_t length,
 {
 	if (length != FASTCLOSE_LENGTH)
 		return MPTCP_REASON_fastclose_length;
-	option->fastclose_key = get_number(bytes + 4, KEY_BYTES);
+	option->fastclose.key_id = bytes[2] & KEY_ID_LOWEST;
+	option->fastclose.key = get_number(bytes + 4, KEY_BYTES);
 	return MPTCP_REASON_ok;
 }
 
@@ -220,6 +226,16 @@ static enum mptcp_reason parse_reset(const uint8_t *bytes, size_t length,
 		return MPTCP_REASON_tcprst_length;
 	option->reset.flags = bytes[2] & 0x0f;
 	option->reset.reason = bytes[3];
+	return MPTCP_REASON_ok;
+}
+
+static enum mptcp_reason parse_new_key(const uint8_t *bytes, size_t length,
+				       struct mptcp_option *option)
+{
+	if (length != NEW_KEY_LENGTH)
+		return MPTCP_REASON_new_key_length;
+	option->new_key.key_id = bytes[2] & KEY_ID_LOWEST;
+	option->new_key.hmac = get_number(bytes + 4, 8);
 	return MPTCP_REASON_ok;
 }
 
@@ -237,6 +253,7 @@ enum mptcp_reason mptcp_option_parse(const uint8_t *bytes, size_t length,
 		[MPTCPOPT_MP_FAIL] = parse_fail,
 		[MPTCPOPT_MP_FASTCLOSE] = parse_fastclose,
 		[MPTCPOPT_RST] = parse_reset,
+		[MPTCPOPT_NEW_KEY] = parse_new_key,
 	};
 	uint8_t subtype;
 

@@ -26,9 +26,15 @@ enum mptcp_dialect {
 	MPTCP_DIALECT_TCP,         /* no MPTCP */
 	MPTCP_DIALECT_V0,          /* RFC 6824: keys in clear, SHA-1 */
 	MPTCP_DIALECT_V1,          /* RFC 8684: keys in clear, SHA-256 */
-	MPTCP_DIALECT_APPLICATION, /* draft-paasch-mptcp-application-authentication-00 */
+	MPTCP_DIALECT_CIPHERED,    /* D: draft-paasch-mptcp-loadbalancer-00, section 3.2 */
+	MPTCP_DIALECT_EXTERNAL,    /* E: draft-baerts-tcpm-mptcpext-00 */
+	MPTCP_DIALECT_SELECTED,    /* F: the first form of G, with a choice of keys */
+	MPTCP_DIALECT_APPLICATION, /* G: draft-paasch-mptcp-application-authentication-00 */
 	MPTCP_DIALECTS
 };
+
+/* Where the application's keys come from; sets of them are sums. Lower ones are preferred. */
+enum mptcp_key_source { MPTCP_KEYS_TLS = 1, MPTCP_KEYS_SHARED = 2, MPTCP_KEYS_NULL = 4 };
 
 enum mptcp_side { MPTCP_OWN, MPTCP_PEER };
 
@@ -36,9 +42,11 @@ enum mptcp_side { MPTCP_OWN, MPTCP_PEER };
 struct mptcp_end {
 	uint32_t speaks; /* a set: 1 << MPTCP_DIALECT_V1 and so on */
 	bool checksums;
-	bool join_elsewhere; /* the C flag */
-	uint64_t key;        /* random and not 0; not used by MPTCP_DIALECT_APPLICATION */
-	uint64_t token;      /* used only by it */
+	bool join_elsewhere;   /* the C flag */
+	uint8_t key_sources;   /* for MPTCP_DIALECT_SELECTED */
+	uint64_t key;          /* for V0 and V1: random and not 0 */
+	uint64_t ciphered_key; /* for CIPHERED: mptcp_key_of_token() */
+	uint64_t token; /* for those whose keys are the application's; EXTERNAL has 32 bits */
 };
 
 enum mptcp_progress { MPTCP_CLOSED, MPTCP_WAITING, MPTCP_DONE };
@@ -47,7 +55,9 @@ enum mptcp_progress { MPTCP_CLOSED, MPTCP_WAITING, MPTCP_DONE };
 struct mptcp_handshake {
 	struct mptcp_end own;
 	bool is_client;
-	bool has_keys;
+	bool has_keys;            /* joins are possible */
+	bool was_given_keys;      /* EXTERNAL: they are in place when NEW_KEY has come as well */
+	uint8_t key_source;       /* SELECTED: as agreed */
 	bool checksums;           /* as agreed */
 	bool peer_join_elsewhere; /* the peer wants no joins to the address that was dialled */
 	enum mptcp_progress progress;
@@ -90,6 +100,20 @@ uint8_t mptcp_token_bytes(enum mptcp_dialect dialect);
 
 /* The first byte that the side sends has the number after this one. */
 uint64_t mptcp_initial_dsn(const struct mptcp_handshake *handshake, enum mptcp_side side);
+
+/*
+ * EXTERNAL: after mptcp_give_keys() each end sends NEW_KEY, again and again until it has heard
+ * the other's. The external key is key a, then key b.
+ */
+void mptcp_new_key(const struct mptcp_handshake *handshake, struct mptcp_option *new_key);
+enum mptcp_reason mptcp_judge_new_key(struct mptcp_handshake *handshake,
+				      const struct mptcp_option *new_key);
+
+/*
+ * CIPHERED: a key whose token is this one, found by deciphering: key = Z || K, token = E_K(Z),
+ * E being RC5 with words of 16 bits and 16 rounds. k: random.
+ */
+uint64_t mptcp_key_of_token(uint32_t token, uint32_t k);
 
 /* What MP_FASTCLOSE says to the side; has_keys. */
 uint64_t mptcp_fastclose_key(const struct mptcp_handshake *handshake, enum mptcp_side side);

@@ -22,11 +22,15 @@
 #define MPTCPOPT_MP_FAIL 6
 #define MPTCPOPT_MP_FASTCLOSE 7
 #define MPTCPOPT_RST 8
+#define MPTCPOPT_NEW_KEY 9 /* draft-baerts-tcpm-mptcpext-00 */
 
 /* Flags of MP_CAPABLE. */
 #define MPTCP_CHECKSUMS 0x80       /* A */
 #define MPTCP_EXTENDED 0x40        /* B: must be 0 */
 #define MPTCP_JOIN_ELSEWHERE 0x20  /* C: no joins to this address and port; version 1 only */
+#define MPTCP_CIPHERED_TOKEN 0x10  /* D: ours, for draft-paasch-mptcp-loadbalancer-00, 3.2 */
+#define MPTCP_EXTERNAL_KEY 0x08    /* E: draft-baerts-tcpm-mptcpext-00 */
+#define MPTCP_KEY_SELECTION 0x04   /* F: ours, for the handshake with a choice of keys */
 #define MPTCP_APPLICATION_KEY 0x02 /* G: draft-paasch-mptcp-application-authentication */
 #define MPTCP_HMAC 0x01            /* H: keys exchanged in clear; SHA-256, in version 0 SHA-1 */
 #define MPTCP_ALGORITHMS_V0 0x3f   /* C to H */
@@ -40,11 +44,11 @@
 /* What an option's length may be depends on where it stands. */
 enum mptcp_segment { MPTCP_SYN, MPTCP_SYNACK, MPTCP_ACK /* and all later ones */ };
 
-/* Carries nothing; or the sender's key or token; or the sender's and the receiver's. */
+/* Version and flags say which keys or tokens there are, and of how many bytes. */
 struct mptcp_capable {
 	uint8_t version;
 	uint8_t flags;
-	uint8_t values;
+	uint8_t key_sources;  /* with MPTCP_KEY_SELECTION: a set of enum mptcp_key_source */
 	bool has_data_length; /* the segment has data: its mapping begins the stream */
 	bool has_checksum;
 	uint16_t data_length;
@@ -56,6 +60,7 @@ struct mptcp_capable {
 /* In a SYN token and nonce, in a SYN/ACK hmac and nonce, in an ACK hmac alone. */
 struct mptcp_join_option {
 	bool backup;
+	uint8_t key_id; /* 0 or 1: the K bit of draft-baerts-tcpm-mptcpext-00, else 0 */
 	uint8_t address_id;
 	uint8_t token_bytes; /* 4, or 8 (application keys) */
 	uint64_t token;      /* the receiver's */
@@ -80,6 +85,7 @@ struct mptcp_add_addr {
 	bool echo;
 	bool has_hmac;
 	bool has_port;
+	uint8_t key_id;
 	uint8_t address_id;
 	uint8_t address_bytes; /* 4 or 16 */
 	uint16_t port;
@@ -98,6 +104,16 @@ struct mptcp_prio {
 	uint8_t address_id;
 };
 
+struct mptcp_fastclose {
+	uint8_t key_id;
+	uint64_t key; /* or what stands for it: mptcp_fastclose_key() */
+};
+
+struct mptcp_new_key {
+	uint8_t key_id;
+	uint64_t hmac;
+};
+
 struct mptcp_reset {
 	uint8_t flags; /* U, V, W, T: the lowest is "transient" */
 	uint8_t reason;
@@ -114,8 +130,9 @@ struct mptcp_option {
 		struct mptcp_remove_addr remove_addr;
 		struct mptcp_prio prio;
 		struct mptcp_reset reset;
+		struct mptcp_fastclose fastclose;
+		struct mptcp_new_key new_key;
 		uint64_t fail_dsn;
-		uint64_t fastclose_key;
 	};
 };
 

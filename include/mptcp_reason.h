@@ -34,6 +34,7 @@ enum mptcp_action {
 	       "ADD_ADDR whose IP version and length contradict each other") \
 	REASON(remove_addr_length, MPTCP_IGNORE_OPTION, "REMOVE_ADDR without an address ID") \
 	REASON(prio_length, MPTCP_IGNORE_OPTION, "MP_PRIO of a length that none has") \
+	REASON(new_key_length, MPTCP_IGNORE_OPTION, "NEW_KEY of a length that none has") \
 	REASON(fail_length, MPTCP_IGNORE_OPTION, "MP_FAIL of a length that none has") \
 	REASON(fastclose_length, MPTCP_IGNORE_OPTION, "MP_FASTCLOSE of a length that none has") \
 	REASON(tcprst_length, MPTCP_IGNORE_OPTION, "MP_TCPRST of a length that none has") \
@@ -47,11 +48,15 @@ enum mptcp_action {
 	REASON(ack_repeats_other, MPTCP_IGNORE_OPTION, \
 	       "the third segment repeats other keys or tokens than were sent") \
 	REASON(out_of_turn, MPTCP_IGNORE_OPTION, "the handshake does not wait for this segment") \
+	REASON(key_source_unknown, MPTCP_IGNORE_OPTION, \
+	       "no source of keys that both ends have, or several in an answer") \
 	REASON(keys_not_external, MPTCP_IGNORE_OPTION, "the handshake has exchanged keys itself") \
 	REASON(keys_given_already, MPTCP_IGNORE_OPTION, "the handshake has its keys already") \
 	REASON(tls_not_ready, MPTCP_IGNORE_OPTION, "TLS has no keys to export yet") \
 	REASON(tls_not_bound, MPTCP_IGNORE_OPTION, \
 	       "TLS 1.2 without the extended master secret: another session may share its keys") \
+	REASON(new_key_wrong, MPTCP_IGNORE_OPTION, "NEW_KEY of another key than ours") \
+	REASON(key_id_unknown, MPTCP_RESET_SUBFLOW, "a join under a key that nobody has given") \
 	REASON(keys_missing, MPTCP_DROP_SEGMENT, "a join before the keys are in place") \
 	REASON(not_multipath, MPTCP_RESET_SUBFLOW, "a join to a connection that is not MPTCP") \
 	REASON(token_unknown, MPTCP_RESET_SUBFLOW, "a join whose token names another connection") \

@@ -13,7 +13,6 @@ static void replay(struct mptcp_handshake *handshake, enum mptcp_dialect dialect
 	mptcp_handshake_init(handshake, true, &own);
 	mptcp_offer(handshake, &option);
 	option.segment = MPTCP_SYNACK;
-	option.capable.values = 1;
 	option.capable.sender = server_value;
 	mptcp_judge_answer(handshake, &option, &option);
 	/* Keys that were never sent can only be guessed: by what is sent in their place. */

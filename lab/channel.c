@@ -46,10 +46,38 @@ static bool has_tls(const struct peer *peer)
 	return peer->settings.keys == KEYS_TLS12 || peer->settings.keys == KEYS_TLS13;
 }
 
+/* As dialect F names it; 0: there is none. */
+uint8_t channel_key_source(const struct peer *peer)
+{
+	static const uint8_t sources[] = {
+		[KEYS_TLS12] = MPTCP_KEYS_TLS,
+		[KEYS_TLS13] = MPTCP_KEYS_TLS,
+		[KEYS_SHARED] = MPTCP_KEYS_SHARED,
+		[KEYS_NULL] = MPTCP_KEYS_NULL,
+	};
+
+	return sources[peer->settings.keys];
+}
+
+/* Keys that need no TLS; the library refuses them where the dialect has its own. */
+static void give_keys(struct connection *connection)
+{
+	const struct settings *settings = &connection->peer->settings;
+	enum mptcp_reason reason = MPTCP_REASON_keys_not_external;
+
+	if (settings->keys == KEYS_SHARED)
+		reason = mptcp_keys_from_secret(&connection->handshake,
+						(const uint8_t *)&settings->shared,
+						sizeof(settings->shared));
+	else if (settings->keys == KEYS_NULL)
+		reason = mptcp_keys_null(&connection->handshake);
+	if (!reason)
+		connection_send_new_key(connection);
+}
+
 void channel_open(struct connection *connection)
 {
 	struct peer *peer = connection->peer;
-	struct mptcp_handshake *handshake = &connection->handshake;
 
 	if (has_tls(peer)) {
 		connection->tls = SSL_new(context_of(peer));
@@ -58,13 +86,8 @@ void channel_open(struct connection *connection)
 			SSL_set_accept_state(connection->tls);
 		else
 			SSL_set_connect_state(connection->tls);
-	} else if (handshake->dialect == MPTCP_DIALECT_APPLICATION) {
-		const struct token_secret *shared = &peer->settings.shared;
-
-		if (peer->settings.keys == KEYS_SHARED)
-			mptcp_keys_from_secret(handshake, (const uint8_t *)shared, sizeof(*shared));
-		else if (peer->settings.keys == KEYS_NULL)
-			mptcp_keys_null(handshake);
+	} else {
+		give_keys(connection);
 	}
 }
 
@@ -102,8 +125,8 @@ void channel_turn(struct connection *connection)
 	while ((got = SSL_read(connection->tls, bytes, sizeof(bytes))) > 0)
 		fifo_put(&connection->plaintext, bytes, (size_t)got);
 	drain(connection);
-	if (!connection->handshake.has_keys)
-		mptcp_keys_from_tls(&connection->handshake, connection->tls);
+	if (!mptcp_keys_from_tls(&connection->handshake, connection->tls))
+		connection_send_new_key(connection);
 }
 
 void channel_write(struct connection *connection, const uint8_t *bytes, size_t length)

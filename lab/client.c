@@ -50,11 +50,17 @@ static struct connection *find(struct peer *peer, int id)
 	return NULL;
 }
 
+/* Keys that were given may still wait for NEW_KEY: dialect E. */
 static bool is_greeted(struct connection *connection)
 {
-	return (channel_is_ready(connection) && memchr(fifo_bytes(&connection->plaintext), '\n',
-						       fifo_length(&connection->plaintext))) ||
-	       connection->subflows[0]->state == CLOSED;
+	const struct mptcp_handshake *handshake = &connection->handshake;
+	const struct fifo *heard = &connection->plaintext;
+
+	if (connection->subflows[0]->state == CLOSED)
+		return true;
+	if (!channel_is_ready(connection) || (handshake->was_given_keys && !handshake->has_keys))
+		return false;
+	return memchr(fifo_bytes(heard), '\n', fifo_length(heard));
 }
 
 static void answer_open(struct connection *connection)

@@ -7,6 +7,7 @@
 #include "peer.h"
 
 #define FIN_RESEND_MS 300
+#define NEW_KEY_RESEND_MS 300
 #define RESEND_FIRST_MS 1000
 
 struct connection *connection_new(struct peer *peer)
@@ -127,10 +128,33 @@ static void take_mapping(struct subflow *subflow, const struct mptcp_dss *dss)
 		take_data_fin(connection, dsn + length);
 }
 
+/* Again and again until the other's has come; dialect E alone. */
+void connection_send_new_key(struct connection *connection)
+{
+	struct subflow *subflow = any_subflow(connection);
+	struct mptcp_option option;
+
+	if (connection->handshake.dialect != MPTCP_DIALECT_EXTERNAL || !subflow)
+		return;
+	mptcp_new_key(&connection->handshake, &option);
+	subflow_send(subflow, TCP_ACK, &option, NULL, 0);
+	connection->new_key_sent_at = now_ms();
+	connection->new_key_resend_at = connection->new_key_sent_at + NEW_KEY_RESEND_MS;
+}
+
+/* An answer to what may be an answer is sent only after a while, lest they never end. */
+static void take_new_key(struct connection *connection, const struct mptcp_option *new_key)
+{
+	if (!mptcp_judge_new_key(&connection->handshake, new_key) &&
+	    now_ms() - connection->new_key_sent_at >= NEW_KEY_RESEND_MS / 2)
+		connection_send_new_key(connection);
+}
+
 void connection_take_options(struct subflow *subflow, const struct segment *segment)
 {
 	const struct mptcp_option *capable = segment_option(segment, MPTCPOPT_MP_CAPABLE);
 	const struct mptcp_option *dss = segment_option(segment, MPTCPOPT_DSS);
+	const struct mptcp_option *new_key = segment_option(segment, MPTCPOPT_NEW_KEY);
 	struct connection *connection = subflow->connection;
 	uint64_t ack;
 
@@ -140,6 +164,8 @@ void connection_take_options(struct subflow *subflow, const struct segment *segm
 		subflow->mapping =
 			(struct mapping){ mptcp_initial_dsn(&connection->handshake, MPTCP_PEER) + 1,
 					  1, capable->capable.data_length };
+	if (new_key)
+		take_new_key(connection, new_key);
 	if (!dss)
 		return;
 	ack = widen(dss->dss.ack, dss->dss.ack_bytes, connection->acknowledged);
@@ -312,6 +338,9 @@ void connection_push(struct connection *connection)
 	send_data(connection);
 	if (connection->closing && !fifo_length(&connection->out))
 		push_end(connection);
+	if (connection->new_key_resend_at && !connection->handshake.has_keys &&
+	    now_ms() >= connection->new_key_resend_at)
+		connection_send_new_key(connection);
 	for (int i = 0; i < connection->subflow_count; i++)
 		subflow_tick(connection->subflows[i]);
 }

@@ -19,9 +19,10 @@ static const char usage[] =
 	"usage: mptcp-peer client dev TUN [dialects LIST] [keys SOURCE] [shared FILE]\n"
 	"       mptcp-peer server dev TUN address A port N name NAME index N [index-bits K]\n"
 	"                  [epoch E] secret FILE [dialects LIST] [keys SOURCE] [shared FILE]\n"
-	"LIST: v0, v1, g with commas between; SOURCE: none, tls12, tls13, shared, null\n";
+	"LIST: tcp, v0, v1, d, e, f, g with commas between; SOURCE: none, tls12, tls13, shared, "
+	"null\n";
 
-static const char *const dialect_names[MPTCP_DIALECTS] = { "tcp", "v0", "v1", "g" };
+static const char *const dialect_names[MPTCP_DIALECTS] = { "tcp", "v0", "v1", "d", "e", "f", "g" };
 
 static enum status take_dialects(struct words *words, struct settings *settings)
 {

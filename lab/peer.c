@@ -62,15 +62,20 @@ struct peer *peer_open(const struct settings *settings)
 /* What a new connection brings along: everything random, but for what a server's token says. */
 static struct mptcp_end new_end(struct peer *peer, uint8_t version)
 {
-	struct mptcp_end end = { .speaks = peer->settings.speaks };
+	struct mptcp_end end = {
+		.speaks = peer->settings.speaks,
+		.key_sources = channel_key_source(peer),
+	};
 	uint32_t random;
 
 	draw_random(&end.key, sizeof(end.key));
+	draw_random(&end.ciphered_key, sizeof(end.ciphered_key));
 	draw_random(&end.token, sizeof(end.token));
 	if (!peer->settings.is_server)
 		return end;
 	draw_random(&random, sizeof(random));
 	end.token = mptcp_issue_wide(&peer->settings.issuer, random);
+	end.ciphered_key = mptcp_key_of_token((uint32_t)(end.token >> 32), random);
 	end.key = searched_key_next(peer->searches[version]);
 	return end;
 }

@@ -89,6 +89,7 @@ struct connection {
 	struct fifo plaintext;                 /* what the application has not yet read */
 	uint64_t sent, acknowledged, expected; /* data sequence numbers */
 	struct held held[HELD_MAX];
+	uint64_t new_key_sent_at, new_key_resend_at; /* 0: there is none to send */
 	bool closing, fin_sent, peer_fin, greeted;
 	bool forges; /* an attacker's */
 	uint64_t fin_dsn, fin_resend_at;
@@ -123,6 +124,7 @@ void connection_take_options(struct subflow *subflow, const struct segment *segm
 bool connection_take_data(struct subflow *subflow, uint32_t ssn, const uint8_t *data,
 			  size_t length);
 void connection_push(struct connection *connection);
+void connection_send_new_key(struct connection *connection);
 void connection_close(struct connection *connection);
 bool connection_is_over(const struct connection *connection);
 struct mptcp_option connection_ack(const struct connection *connection);
@@ -140,6 +142,7 @@ bool subflow_may_send(const struct subflow *subflow);
 void subflow_reset(struct subflow *subflow, uint8_t why);
 
 /* channel.c: what the application reads and writes, in TLS or bare; and its keys. */
+uint8_t channel_key_source(const struct peer *peer);
 void channel_open(struct connection *connection);
 void channel_turn(struct connection *connection);
 bool channel_is_ready(const struct connection *connection);

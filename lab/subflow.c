@@ -153,13 +153,14 @@ static void take_synack(struct subflow *subflow, const struct segment *segment)
 		reason = mptcp_judge_answer(&connection->handshake,
 					    segment_option(segment, MPTCPOPT_MP_CAPABLE),
 					    &subflow->third);
-		connection_begin(connection);
 	}
 	subflow->has_third = !reason;
 	subflow_acknowledge(subflow);
+	if (!subflow->joins)
+		connection_begin(connection);
 }
 
-/* False while the third segment has not come: DSS alone may have overtaken it. */
+/* False while the third segment has not come: a later one may have overtaken it. */
 static bool take_third(struct subflow *subflow, const struct segment *segment)
 {
 	struct connection *connection = subflow->connection;
@@ -167,7 +168,7 @@ static bool take_third(struct subflow *subflow, const struct segment *segment)
 
 	if (!subflow->joins) {
 		option = segment_option(segment, MPTCPOPT_MP_CAPABLE);
-		if (!option && segment_option(segment, MPTCPOPT_DSS))
+		if (!option && segment->option_count)
 			return false;
 		if (connection->handshake.progress != MPTCP_DONE)
 			mptcp_judge_ack(&connection->handshake, option);

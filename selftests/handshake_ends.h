@@ -10,6 +10,9 @@
 
 #define V0 (1u << MPTCP_DIALECT_V0)
 #define V1 (1u << MPTCP_DIALECT_V1)
+#define CIPHERED (1u << MPTCP_DIALECT_CIPHERED)
+#define EXTERNAL (1u << MPTCP_DIALECT_EXTERNAL)
+#define SELECTED (1u << MPTCP_DIALECT_SELECTED)
 #define APPLICATION (1u << MPTCP_DIALECT_APPLICATION)
 
 /* protocol.md 4.5: the keys of a connection with a kernel. */
@@ -18,8 +21,14 @@
 #define TOKEN_A 0xa0a1a2a3a4a5a6a7
 #define TOKEN_B 0xb0b1b2b3b4b5b6b7
 
-static const struct mptcp_end end_a = { .key = KEY_A, .token = TOKEN_A };
-static const struct mptcp_end end_b = { .key = KEY_B, .token = TOKEN_B };
+static const struct mptcp_end end_a = { .key_sources = MPTCP_KEYS_TLS | MPTCP_KEYS_NULL,
+					.key = KEY_A,
+					.ciphered_key = KEY_A,
+					.token = TOKEN_A };
+static const struct mptcp_end end_b = { .key_sources = MPTCP_KEYS_TLS | MPTCP_KEYS_SHARED,
+					.key = KEY_B,
+					.ciphered_key = KEY_B,
+					.token = TOKEN_B };
 
 struct ends {
 	struct mptcp_handshake a, b;
@@ -79,6 +88,23 @@ static inline struct ends ends_of(uint32_t both_speak)
 	if (ends.a.progress != MPTCP_DONE || ends.b.progress != MPTCP_DONE ||
 	    ends.a.dialect == MPTCP_DIALECT_TCP)
 		abort();
+	return ends;
+}
+
+/* As above, with the keys that some dialects have from the application. */
+static inline struct ends keyed_ends(uint32_t both_speak)
+{
+	struct ends ends = ends_of(both_speak);
+	struct mptcp_option from_a, from_b;
+
+	mptcp_give_keys(&ends.a, KEY_A, KEY_B);
+	mptcp_give_keys(&ends.b, KEY_A, KEY_B);
+	if (both_speak == EXTERNAL) {
+		mptcp_new_key(&ends.a, &from_a);
+		mptcp_new_key(&ends.b, &from_b);
+		mptcp_judge_new_key(&ends.b, &from_a);
+		mptcp_judge_new_key(&ends.a, &from_b);
+	}
 	return ends;
 }
 

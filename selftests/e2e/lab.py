@@ -17,7 +17,7 @@ PEER = os.path.join(BUILD, "mptcp-peer")
 TUN = "tun0"
 ADDRESSES = ("10.1.0.3", "10.2.0.3")
 SERVICE = SERVICES[4]
-DIALECTS = ("tcp", "v0", "v1", "g")
+DIALECTS = ("tcp", "v0", "v1", "d", "e", "f", "g")
 
 
 def start(space, words, **options):

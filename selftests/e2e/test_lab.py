@@ -15,11 +15,13 @@ CONNECTIONS = 6
 CONNECTIONS_MAX = 60  # by then each of three backends has one, but for a chance of 1e-10
 BYTES = 40000
 
-TRIALS = (("v0", "none"), ("v1", "none"), ("v1", "tls13"), ("g", "tls12"), ("g", "tls13"),
-          ("g", "shared"), ("g", "null"))
+TRIALS = (("v0", "none"), ("v1", "none"), ("v1", "tls13"), ("d", "none"), ("e", "tls13"),
+          ("e", "shared"), ("f", "tls13"), ("g", "tls12"), ("g", "tls13"), ("g", "shared"),
+          ("g", "null"))
 
 # What the client speaks, what the servers do, and where they end.
 FALLBACKS = (("v1,g", "v0,v1", "v1"), ("v1,g", "v0,v1,g", "g"), ("v0", "v0,v1,g", "v0"),
+             ("v1,d", "v1", "v1"), ("v1,e", "v1", "v1"), ("v1,f", "v1", "tcp"),
              ("g", "v0,v1", "tcp"), ("v0,v1", "v0", "tcp"), ("v1,g", "tcp", "tcp"))
 STRAYS = ("ring_no_stamp", "ring_stamp_unroutable", "ring_token_unroutable",
           "ring_malformed_options")

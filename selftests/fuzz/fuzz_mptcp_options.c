@@ -21,7 +21,9 @@ static void round_trip(const struct mptcp_option *option)
 /* Each judge must take any option that the parser lets through. */
 static void judge(const struct mptcp_option *option, bool is_client)
 {
-	static const struct mptcp_end own = { .speaks = ~1u, .key = 1, .token = 2 };
+	static const struct mptcp_end own = {
+		.speaks = ~1u, .key_sources = 7, .key = 1, .token = 2
+	};
 	struct mptcp_join join = { 0 };
 	struct mptcp_handshake handshake;
 	struct mptcp_option answer;
@@ -34,6 +36,7 @@ static void judge(const struct mptcp_option *option, bool is_client)
 	mptcp_judge_answer(&handshake, option, &answer);
 	mptcp_judge_ack(&handshake, option);
 	mptcp_give_keys(&handshake, 3, 4);
+	mptcp_judge_new_key(&handshake, option);
 	mptcp_join_answer(&handshake, &join, option, &answer);
 	mptcp_join_confirm(&handshake, &join, option, &answer);
 	mptcp_join_finish(&handshake, &join, option);

@@ -7,7 +7,10 @@ static const struct {
 	const char *name;
 	uint32_t speaks;
 	uint8_t syn_length;
-} dialects_tried[] = { { "v0", V0, 12 }, { "v1", V1, 12 }, { "G", APPLICATION, 16 } };
+} dialects_tried[] = {
+	{ "v0", V0, 12 },      { "v1", V1, 12 },      { "D", CIPHERED, 12 },
+	{ "E", EXTERNAL, 12 }, { "F", SELECTED, 16 }, { "G", APPLICATION, 16 },
+};
 
 #define DIALECTS_TRIED (sizeof(dialects_tried) / sizeof(*dialects_tried))
 
@@ -20,17 +23,6 @@ struct join_run {
 	struct mptcp_option option;
 	uint8_t lengths[3];
 };
-
-static struct ends keyed_ends(uint32_t speaks)
-{
-	struct ends ends = ends_of(speaks);
-
-	if (speaks == APPLICATION) {
-		mptcp_give_keys(&ends.a, KEY_A, KEY_B);
-		mptcp_give_keys(&ends.b, KEY_A, KEY_B);
-	}
-	return ends;
-}
 
 static uint8_t length_of(const struct mptcp_option *option)
 {
@@ -131,6 +123,53 @@ static void test_missing_keys(void)
 	ok(!run_join(&keyed.a, &ends.b, -1, &run), "... and is answered when it is repeated");
 }
 
+/* The numbers are what Python's hmac says. */
+static void test_new_key(void)
+{
+	struct ends ends = ends_of(EXTERNAL);
+	struct mptcp_option from_a, from_b;
+	struct join_run run;
+
+	mptcp_give_keys(&ends.a, KEY_A, KEY_B);
+	mptcp_new_key(&ends.a, &from_a);
+	ok(from_a.new_key.hmac == 0x7df05693a201319d && length_of(&from_a) == 12,
+	   "E: NEW_KEY of the client has the last 64 bits of the external key's HMAC");
+	ok(mptcp_judge_new_key(&ends.b, &from_a) == MPTCP_REASON_out_of_turn && !ends.b.has_keys,
+	   "E: whoever has no key yet does not take it");
+	ok(run_join(&ends.a, &ends.b, -1, &run) == MPTCP_REASON_keys_missing,
+	   "E: nor may anybody join yet");
+	mptcp_give_keys(&ends.b, KEY_A, KEY_B);
+	mptcp_new_key(&ends.b, &from_b);
+	ok(from_b.new_key.hmac == 0x9c42ac3f1e68f3e3, "E: NEW_KEY of the server");
+	ok(mptcp_judge_new_key(&ends.a, &from_a) == MPTCP_REASON_new_key_wrong && !ends.a.has_keys,
+	   "E: one's own sent back is refused");
+	from_b.new_key.key_id = 1;
+	ok(mptcp_judge_new_key(&ends.a, &from_b) == MPTCP_REASON_new_key_wrong,
+	   "E: and so is another key's");
+	from_b.new_key.key_id = 0;
+	ok(!mptcp_judge_new_key(&ends.a, through_bytes(&from_b)) && ends.a.has_keys &&
+		   !mptcp_judge_new_key(&ends.b, through_bytes(&from_a)) && ends.b.has_keys &&
+		   !run_join(&ends.a, &ends.b, -1, &run),
+	   "E: when each has heard the other's there are joins");
+}
+
+static void test_external_key(void)
+{
+	static const uint8_t hmac_b[] = { 0x9b, 0xda, 0x77, 0xde, 0x90, 0xc7, 0xf5, 0xa9 };
+	struct mptcp_join a = { .nonces = { 0xa1a2a3a4 } }, b = { .nonces = { 0x32cc0d0e } };
+	struct mptcp_option syn, synack;
+	struct ends ends = keyed_ends(EXTERNAL);
+
+	mptcp_join_offer(&ends.a, &a, &syn);
+	ok(!mptcp_join_answer(&ends.b, &b, &syn, &synack) &&
+		   !memcmp(synack.join.hmac, hmac_b, sizeof(hmac_b)),
+	   "E: HMACs are under the external key, whoever sends them");
+	syn.join.key_id = 1;
+	ok(mptcp_join_answer(&ends.b, &b, through_bytes(&syn), &synack) ==
+		   MPTCP_REASON_key_id_unknown,
+	   "E: a join under another key is reset");
+}
+
 static void test_tcp(void)
 {
 	struct ends ends, other = keyed_ends(V1);
@@ -209,6 +248,8 @@ int main(void)
 	test_other_nonces();
 	test_other_keys();
 	test_missing_keys();
+	test_new_key();
+	test_external_key();
 	test_tcp();
 	test_width();
 	test_addresses();

@@ -5,6 +5,7 @@
 #include "tap.h"
 
 #define SETS 8
+#define DRAFTS 7
 #define MILLION 1000000
 
 static const uint32_t sets[SETS] = {
@@ -24,7 +25,7 @@ static const char *const expected[SETS] = {
 
 static char letter(enum mptcp_dialect dialect)
 {
-	return "T01G"[dialect];
+	return "T01DEFG"[dialect];
 }
 
 /* The lengths that the documents give, in order of the segments. */
@@ -33,6 +34,9 @@ static bool lengths_are_right(const struct ends *ends)
 	static const size_t lengths[MPTCP_DIALECTS][3] = {
 		[MPTCP_DIALECT_V0] = { 12, 12, 20 },
 		[MPTCP_DIALECT_V1] = { 4, 12, 20 },
+		[MPTCP_DIALECT_CIPHERED] = { 4, 12, 20 },
+		[MPTCP_DIALECT_EXTERNAL] = { 4, 8, 12 },
+		[MPTCP_DIALECT_SELECTED] = { 13, 13, 21 },
 		[MPTCP_DIALECT_APPLICATION] = { 4, 12, 20 },
 	};
 
@@ -70,6 +74,74 @@ static void test_pairs(void)
 			expected[client]))
 			diag("they end at %s", found);
 	}
+}
+
+/* The other drafts, likewise; a SYN that asks for F is nothing to whoever does not know F. */
+static const struct {
+	const char *name;
+	uint32_t speaks;
+	const char *expected;
+} drafts[DRAFTS] = {
+	{ "v1", V1, "1TTT11T" },
+	{ "D", CIPHERED, "TDTTDTD" },
+	{ "E", EXTERNAL, "TTETTEE" },
+	{ "F", SELECTED, "TTTFTTF" },
+	{ "v1 D", V1 | CIPHERED, "1DTTD1D" },
+	{ "v1 E", V1 | EXTERNAL, "1TET1EE" },
+	{ "D E F", CIPHERED | EXTERNAL | SELECTED, "TTTFTTF" },
+};
+
+static void test_drafts(void)
+{
+	for (int client = 0; client < DRAFTS; client++) {
+		char found[DRAFTS + 1] = "";
+		bool all_agree = true;
+
+		for (int server = 0; server < DRAFTS; server++) {
+			struct ends ends;
+
+			ends_init(&ends, drafts[client].speaks, drafts[server].speaks);
+			ends_shake(&ends);
+			found[server] = letter(ends.a.dialect);
+			/* A SYN that asks for several is as long as F makes it. */
+			all_agree &= agree(&ends) &&
+				     (drafts[client].speaks & (drafts[client].speaks - 1) ||
+				      lengths_are_right(&ends));
+		}
+		if (!ok(all_agree && !strcmp(found, drafts[client].expected),
+			"a client of %s and servers of the drafts end at %s", drafts[client].name,
+			drafts[client].expected))
+			diag("they end at %s", found);
+	}
+}
+
+static void test_key_sources(void)
+{
+	struct mptcp_option syn, synack, ack;
+	struct ends ends = ends_of(SELECTED);
+
+	ok(ends.a.key_source == MPTCP_KEYS_TLS && ends.b.key_source == MPTCP_KEYS_TLS &&
+		   !ends.a.has_keys,
+	   "F: of what both have TLS comes first");
+	ends_init(&ends, SELECTED, SELECTED);
+	ends.b.own.key_sources = MPTCP_KEYS_SHARED;
+	ends_shake(&ends);
+	ok(ends.a.dialect == MPTCP_DIALECT_TCP && ends.b.dialect == MPTCP_DIALECT_TCP,
+	   "F: without a source in common there is TCP");
+	ends_init(&ends, SELECTED, SELECTED);
+	mptcp_offer(&ends.a, &syn);
+	mptcp_judge_offer(&ends.b, &syn, &synack);
+	synack.capable.key_sources = MPTCP_KEYS_TLS | MPTCP_KEYS_NULL;
+	ok(mptcp_judge_answer(&ends.a, &synack, &ack) == MPTCP_REASON_key_source_unknown &&
+		   ends.a.dialect == MPTCP_DIALECT_TCP,
+	   "F: an answer of several sources leaves TCP");
+	ends_init(&ends, SELECTED, SELECTED);
+	mptcp_offer(&ends.a, &syn);
+	mptcp_judge_offer(&ends.b, &syn, &synack);
+	mptcp_judge_answer(&ends.a, &synack, &ack);
+	ack.capable.key_sources = MPTCP_KEYS_NULL;
+	ok(mptcp_judge_ack(&ends.b, &ack) == MPTCP_REASON_ack_repeats_other,
+	   "F: the third segment repeats what was chosen");
 }
 
 static void test_keys(void)
@@ -138,7 +210,7 @@ static enum mptcp_reason judge_altered(uint32_t client_speaks, uint8_t version, 
 	struct mptcp_option synack = {
 		.subtype = MPTCPOPT_MP_CAPABLE,
 		.segment = MPTCP_SYNACK,
-		.capable = { .version = version, .flags = flags, .values = 1, .sender = KEY_B },
+		.capable = { .version = version, .flags = flags, .sender = KEY_B },
 	};
 	struct ends ends;
 	enum mptcp_reason reason;
@@ -160,7 +232,7 @@ static void test_answers(void)
 		{ "both G and H", V1 | APPLICATION, 1, MPTCP_HMAC | MPTCP_APPLICATION_KEY },
 		{ "G, which was not asked for", V1, 1, MPTCP_APPLICATION_KEY },
 		{ "H, which was not asked for", APPLICATION, 1, MPTCP_HMAC },
-		{ "an algorithm that nobody knows", V1, 1, 0x10 },
+		{ "an algorithm that was not asked for", V1, 1, MPTCP_CIPHERED_TOKEN },
 		{ "version 0 where 1 was asked for", V0 | V1, 0, MPTCP_HMAC },
 		{ "version 1 where 0 was asked for", V0, 1, MPTCP_HMAC },
 	};
@@ -309,6 +381,8 @@ static void test_token_zero(void)
 int main(void)
 {
 	test_pairs();
+	test_drafts();
+	test_key_sources();
 	test_keys();
 	test_giving_keys();
 	test_flags();

@@ -18,11 +18,13 @@ struct row {
 #define SUBTYPE(name) (MPTCPOPT_##name << 4)
 #define H MPTCP_HMAC
 #define G MPTCP_APPLICATION_KEY
+#define E MPTCP_EXTERNAL_KEY
+#define F MPTCP_KEY_SELECTION
 #define WHY(name) MPTCP_REASON_##name
 
 static const struct row refused[] = {
 	{ "a kind and a length alone", MPTCP_ACK, 2, { 0 }, WHY(no_subtype) },
-	{ "subtype 9, unassigned", MPTCP_ACK, 12, { 0x90 }, WHY(unknown_subtype) },
+	{ "subtype 10, unassigned", MPTCP_ACK, 12, { 0xa0 }, WHY(unknown_subtype) },
 	{ "subtype 15, experimental", MPTCP_ACK, 12, { 0xf0 }, WHY(unknown_subtype) },
 	{ "DSS in a SYN", MPTCP_SYN, 8, { SUBTYPE(DSS), 1 }, WHY(out_of_place) },
 	{ "DSS in a SYN/ACK", MPTCP_SYNACK, 8, { SUBTYPE(DSS), 1 }, WHY(out_of_place) },
@@ -45,6 +47,12 @@ static const struct row refused[] = {
 	{ "v1 with no flag at all", MPTCP_SYN, 4, { CAPABLE(1), 0 }, WHY(capable_no_algorithm) },
 	{ "v1 with A and C alone", MPTCP_SYN, 4, { CAPABLE(1), 0xa0 }, WHY(capable_no_algorithm) },
 	{ "v0 with A alone", MPTCP_SYN, 12, { CAPABLE(0), 0x80 }, WHY(capable_no_algorithm) },
+	{ "E with a key of 64 bits", MPTCP_SYNACK, 12, { CAPABLE(1), E }, WHY(capable_length) },
+	{ "E with one token", MPTCP_ACK, 8, { CAPABLE(1), E }, WHY(capable_length) },
+	{ "E with half a data length", MPTCP_ACK, 13, { CAPABLE(1), E }, WHY(capable_length) },
+	{ "F without a token", MPTCP_SYN, 4, { CAPABLE(1), F }, WHY(capable_length) },
+	{ "F without a choice", MPTCP_SYN, 12, { CAPABLE(1), F }, WHY(capable_length) },
+	{ "F without one in the ACK", MPTCP_ACK, 20, { CAPABLE(1), F }, WHY(capable_length) },
 	{ "MP_JOIN without a token", MPTCP_SYN, 4, { SUBTYPE(MP_JOIN) }, WHY(join_length) },
 	{ "MP_JOIN cut short", MPTCP_SYN, 11, { SUBTYPE(MP_JOIN) }, WHY(join_length) },
 	{ "MP_JOIN of 13 bytes in a SYN", MPTCP_SYN, 13, { SUBTYPE(MP_JOIN) }, WHY(join_length) },
@@ -82,6 +90,9 @@ static const struct row refused[] = {
 	{ "MP_FAIL of 13 bytes", MPTCP_ACK, 13, { SUBTYPE(MP_FAIL) }, WHY(fail_length) },
 	{ "MP_FASTCLOSE cut", MPTCP_ACK, 11, { SUBTYPE(MP_FASTCLOSE) }, WHY(fastclose_length) },
 	{ "MP_FASTCLOSE, more", MPTCP_ACK, 13, { SUBTYPE(MP_FASTCLOSE) }, WHY(fastclose_length) },
+	{ "NEW_KEY of 11 bytes", MPTCP_ACK, 11, { SUBTYPE(NEW_KEY) }, WHY(new_key_length) },
+	{ "NEW_KEY of 13 bytes", MPTCP_ACK, 13, { SUBTYPE(NEW_KEY) }, WHY(new_key_length) },
+	{ "NEW_KEY in a SYN", MPTCP_SYN, 12, { SUBTYPE(NEW_KEY) }, WHY(out_of_place) },
 	{ "MP_TCPRST of 3 bytes", MPTCP_ACK, 3, { SUBTYPE(RST) }, WHY(tcprst_length) },
 	{ "MP_TCPRST of 5 bytes", MPTCP_ACK, 5, { SUBTYPE(RST) }, WHY(tcprst_length) },
 };
@@ -98,6 +109,16 @@ static const struct row accepted[] = {
 	{ "v1 ACK", MPTCP_ACK, 20, { CAPABLE(1), H, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 } },
 	{ "v1 ACK with data", MPTCP_ACK, 22, { CAPABLE(1), G, 1, 2, 3, [18] = 4, 5 } },
 	{ "v1 ACK with checksum", MPTCP_ACK, 24, { CAPABLE(1), 0x80 | H, 1, 2, [20] = 4, 5 } },
+	{ "E SYN/ACK", MPTCP_SYNACK, 8, { CAPABLE(1), E, 1, 2, 3, 4 } },
+	{ "E ACK", MPTCP_ACK, 12, { CAPABLE(1), E, 1, 2, 3, 4, 5, 6, 7, 8 } },
+	{ "E ACK with data", MPTCP_ACK, 14, { CAPABLE(1), E, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 } },
+	{ "E ACK with checksum", MPTCP_ACK, 16, { CAPABLE(1), E, 1, 2, [10] = 9, 10, 11, 12 } },
+	{ "F SYN", MPTCP_SYN, 13, { CAPABLE(1), F, 1, 2, 3, 4, 5, 6, 7, 8, 7 } },
+	{ "F SYN/ACK", MPTCP_SYNACK, 13, { CAPABLE(1), F, 1, 2, 3, 4, 5, 6, 7, 8, 1 } },
+	{ "F ACK", MPTCP_ACK, 21, { CAPABLE(1), F, 1, 2, 3, 4, 5, 6, 7, 8, 9, [18] = 1 } },
+	{ "F ACK with data", MPTCP_ACK, 23, { CAPABLE(1), F, 1, 2, 3, 4, [18] = 1, 2, 3 } },
+	{ "MP_JOIN SYN under the next key", MPTCP_SYN, 12, { SUBTYPE(MP_JOIN) | 3, 2, 3, 4 } },
+	{ "NEW_KEY", MPTCP_ACK, 12, { SUBTYPE(NEW_KEY) | 1, 0, 1, 2, 3, 4, 5, 6, 7, 8 } },
 	{ "MP_JOIN SYN", MPTCP_SYN, 12, { SUBTYPE(MP_JOIN) | 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 } },
 	{ "wide MP_JOIN SYN", MPTCP_SYN, 16, { SUBTYPE(MP_JOIN), 2, 3, [10] = 1, 2, 3, 4 } },
 	{ "MP_JOIN SYN/ACK", MPTCP_SYNACK, 16, { SUBTYPE(MP_JOIN) | 1, 2, 3, [10] = 1, 2, 3 } },

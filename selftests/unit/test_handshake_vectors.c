@@ -63,6 +63,41 @@ static void test_application_numbers(void)
 	   "RFC 8684: MP_FASTCLOSE says the receiver's key");
 }
 
+/* RC5-16/16/4 as a second implementation has it, which also gives Rivest's own values. */
+static void test_ciphered(void)
+{
+	struct ends ends;
+	bool all_right = true;
+
+	ends_init(&ends, CIPHERED, CIPHERED);
+	ends.b.own.ciphered_key = 0x0001020300010203;
+	ends_shake(&ends);
+	ok(ends.a.tokens[MPTCP_PEER] == 0xcdf27930 && ends.b.tokens[MPTCP_OWN] == 0xcdf27930,
+	   "D: the token is the key's first half, enciphered under its second");
+	ok(mptcp_key_of_token(0xcdf27930, 0x00010203) == 0x0001020300010203,
+	   "... and a key is found from the token that it is to have");
+	for (uint32_t i = 0; i < 1000; i++) {
+		ends_init(&ends, CIPHERED, CIPHERED);
+		ends.b.own.ciphered_key = mptcp_key_of_token(i * 0x01234567, i * 0x89abcdef);
+		ends_shake(&ends);
+		all_right &= ends.a.tokens[MPTCP_PEER] == i * 0x01234567;
+	}
+	ok(all_right, "... for each of a thousand, at the first try");
+}
+
+static void test_external_numbers(void)
+{
+	struct ends ends = ends_of(EXTERNAL);
+
+	ok(ends.b.tokens[MPTCP_PEER] == 0xa0a1a2a3 &&
+		   mptcp_initial_dsn(&ends.a, MPTCP_OWN) == 0x030a64ce7de66ed3,
+	   "E: data begins after the last 64 bits of the token's SHA-256");
+	ends = keyed_ends(EXTERNAL);
+	ok(mptcp_fastclose_key(&ends.a, MPTCP_PEER) == 0x7df05693a201319d &&
+		   mptcp_fastclose_key(&ends.b, MPTCP_OWN) == 0x7df05693a201319d,
+	   "... and MP_FASTCLOSE says the external key's HMAC");
+}
+
 static void test_join(void)
 {
 	static const uint8_t hmac_b[] = { 0x3a, 0x12, 0x3d, 0xee, 0x71, 0x01, 0xf6, 0x1b };
@@ -140,6 +175,8 @@ int main(void)
 	vectors_locate();
 	test_keys();
 	test_application_numbers();
+	test_ciphered();
+	test_external_numbers();
 	test_join();
 	test_add_addr();
 	test_hmac();
