@@ -15,7 +15,7 @@ LDLIBS := -lxdp -lbpf -lyaml -ljson-c -lmnl -lcrypto
 
 PACKAGES := clang llvm gcc make pkg-config bpftool libbpf-dev libxdp-dev libyaml-dev \
 	libjson-c-dev libmnl-dev libssl-dev linux-libc-dev iproute2 ethtool procps python3 \
-	clang-format sparse perl curl mptcpize openssl libclang-rt-14-dev
+	clang-format sparse perl curl mptcpize openssl libclang-rt-14-dev tshark
 # The tests start these in namespaces; the system shall not start them.
 DAEMONS := nginx lighttpd haproxy
 
@@ -55,7 +55,7 @@ PROVE := prove --merge --exec ''
 	run-tests run-bench fuzz record-verifier test-captures test-clang joins-in-flight production throughput \
 	test-kernel-selftests run-kernel-selftests demo-hijack run-demo-hijack
 
-all: build/mptcp-lb $(BPF_OBJECTS) build/libmptcp-handshake.a
+all: build/mptcp-lb $(BPF_OBJECTS) build/libmptcp-handshake.a build/mptcp-peer
 
 # Byte order. What the kernel's own headers get wrong is not ours.
 SPARSE := sparse -Wbitwise -Wno-decl -D__bpf__ -D__CHECK_ENDIAN__ -I/usr/include/$(MULTIARCH)
@@ -82,11 +82,11 @@ run-demo: all build/pass.bpf.o build/move-slots
 demo-hijack: packages
 	$(Q)$(MAKE) --no-print-directory run-demo-hijack
 
-run-demo-hijack: all build/pass.bpf.o build/move-slots build/mptcp-peer
+run-demo-hijack: all build/pass.bpf.o build/move-slots
 	$(Q)/usr/bin/python3 -B selftests/e2e/demo_hijack.py
 
 run-tests: check $(ROWS) $(FUZZERS) build/test-verifier build/differential/runner build/pass.bpf.o \
-		build/move-slots build/set-joins-max build/mptcp-peer $(WIRE) $(GUARDED)
+		build/move-slots build/set-joins-max $(WIRE) $(GUARDED)
 	$(Q)$(PROVE) $(UNITS) $(ROWS) build/test-verifier selftests/fuzz/test_fuzz.py \
 		selftests/clang/test_newest.sh $(DIFFERENTIAL) $(E2E)
 

@@ -16,9 +16,11 @@
 struct options options;
 
 static const char usage[] =
-	"usage: mptcp-peer client dev TUN [dialects LIST] [keys SOURCE] [shared FILE]\n"
+	"usage: mptcp-peer client dev TUN [dialects LIST] [keys SOURCE] [shared FILE] [write "
+	"FILE]\n"
 	"       mptcp-peer server dev TUN address A port N name NAME index N [index-bits K]\n"
 	"                  [epoch E] secret FILE [dialects LIST] [keys SOURCE] [shared FILE]\n"
+	"                  [write FILE]\n"
 	"LIST: tcp, v0, v1, d, e, f, g with commas between; SOURCE: none, tls12, tls13, shared, "
 	"null\n";
 
@@ -93,6 +95,9 @@ static enum status take_pair(struct words *words, struct settings *settings)
 
 	if (words_take(words, "dev"))
 		return take_text(words, "dev", settings->device, sizeof(settings->device));
+	if (words_take(words, "write"))
+		return (settings->write = words_next(words)) ? DONE
+							     : fail(USAGE, "write needs a file");
 	if (words_take(words, "name"))
 		return take_text(words, "name", settings->name, sizeof(settings->name));
 	if (words_take(words, "address"))
@@ -155,7 +160,8 @@ int main(int argc, char **argv)
 	prctl(PR_SET_DUMPABLE, 0); /* no core file holds secrets */
 	peer = peer_open(&settings);
 	if (!peer)
-		return fail(FAILED, "cannot open the TUN device '%s'", settings.device);
+		return fail(FAILED, "cannot open the TUN device '%s', or the file to write",
+			    settings.device);
 	puts("ready");
 	fflush(stdout);
 	if (!settings.is_server)

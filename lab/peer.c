@@ -53,7 +53,8 @@ struct peer *peer_open(const struct settings *settings)
 	peer->tun = open_tun(settings->device);
 	for (int version = 0; settings->is_server && version < 2; version++)
 		peer->searches[version] = searched_key_open(&settings->issuer, version);
-	if (peer->tun >= 0)
+	peer->recording = settings->write ? recording_open(settings->write) : NULL;
+	if (peer->tun >= 0 && !peer->recording == !settings->write)
 		return peer;
 	free(peer);
 	return NULL;
@@ -85,6 +86,7 @@ void peer_transmit(struct peer *peer, const struct segment *segment)
 	uint8_t packet[PACKET_MAX];
 	size_t size = segment_write(segment, packet);
 
+	recording_packet(peer->recording, packet, size);
 	/* A full queue loses packets, as networks do. */
 	if (write(peer->tun, packet, size) < 0 && errno != EAGAIN && errno != ENOBUFS)
 		perror("mptcp-peer: cannot send");
@@ -186,6 +188,7 @@ static void receive(struct peer *peer, const uint8_t *packet, size_t size)
 
 	if (!segment_read(packet, size, &segment))
 		return;
+	recording_packet(peer->recording, packet, size);
 	subflow = find_subflow(peer, &segment.flow);
 	if (subflow)
 		subflow_receive(subflow, &segment);

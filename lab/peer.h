@@ -8,6 +8,7 @@
 
 #include "../include/mptcp_issuer.h"
 #include "../include/mptcp_keys.h"
+#include "recording.h"
 #include "fifo.h"
 #include "segment.h"
 
@@ -23,6 +24,7 @@ enum key_source { KEYS_NONE, KEYS_TLS12, KEYS_TLS13, KEYS_SHARED, KEYS_NULL };
 struct settings {
 	bool is_server;
 	char device[16];
+	const char *write;          /* a file for all packets, or NULL */
 	char name[NAME_MAX_LENGTH]; /* the server's, by which it greets */
 	uint32_t address;           /* that the server listens at; host order */
 	uint32_t port;
@@ -99,6 +101,7 @@ struct connection {
 struct peer {
 	struct settings settings;
 	int tun;
+	FILE *recording;
 	int next_id;
 	struct keysearch *searches[2]; /* by version; a server's */
 	struct ssl_ctx_st *tls;

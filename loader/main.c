@@ -28,6 +28,7 @@ static const struct command commands[] = {
 	{ "secret", "{ generate | add | use | del | show } ...", cmd_secret },
 	{ "token", "{ encode | decode } ...", cmd_token },
 	{ "key", "generate ...", cmd_key },
+	{ "lab", "[dialect D] [keys SOURCE] [write PREFIX]", cmd_lab },
 	{ "show", "", cmd_show },
 	{ "stats", "", cmd_stats },
 	{ "server", "{ attach | detach | run | check | show } ...", cmd_server },

@@ -25,7 +25,8 @@ static const struct mptcp_end end_a = { .key_sources = MPTCP_KEYS_TLS | MPTCP_KE
 					.key = KEY_A,
 					.ciphered_key = KEY_A,
 					.token = TOKEN_A };
-static const struct mptcp_end end_b = { .key_sources = MPTCP_KEYS_TLS | MPTCP_KEYS_SHARED,
+static const struct mptcp_end end_b = { .key_sources = MPTCP_KEYS_TLS | MPTCP_KEYS_SHARED |
+						       MPTCP_KEYS_NULL,
 					.key = KEY_B,
 					.ciphered_key = KEY_B,
 					.token = TOKEN_B };
