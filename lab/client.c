@@ -54,13 +54,12 @@ static struct connection *find(struct peer *peer, int id)
 static bool is_greeted(struct connection *connection)
 {
 	const struct mptcp_handshake *handshake = &connection->handshake;
-	const struct fifo *heard = &connection->plaintext;
 
 	if (connection->subflows[0]->state == CLOSED)
 		return true;
 	if (!channel_is_ready(connection) || (handshake->was_given_keys && !handshake->has_keys))
 		return false;
-	return memchr(fifo_bytes(heard), '\n', fifo_length(heard));
+	return fifo_has(&connection->plaintext, '\n');
 }
 
 static void answer_open(struct connection *connection)

@@ -8,7 +8,11 @@
 
 #define FIN_RESEND_MS 300
 #define NEW_KEY_RESEND_MS 300
-#define RESEND_FIRST_MS 1000
+/*
+ * Of SYNs, as in RFC 1122. Linux under SYN cookies remembers one nonce of a join: a second SYN
+ * would make it forget the one that our third segment signs.
+ */
+#define RESEND_FIRST_MS 3000
 
 struct connection *connection_new(struct peer *peer)
 {

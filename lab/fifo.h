@@ -3,6 +3,7 @@
 #ifndef LAB_FIFO_H
 #define LAB_FIFO_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,15 +18,24 @@ static inline size_t fifo_length(const struct fifo *fifo)
 	return fifo->end - fifo->start;
 }
 
+/* As many as fifo_length(); of an empty one, NULL perhaps. */
 static inline const uint8_t *fifo_bytes(const struct fifo *fifo)
 {
 	return fifo->bytes + fifo->start;
 }
 
+static inline bool fifo_has(const struct fifo *fifo, char byte)
+{
+	return fifo_length(fifo) && memchr(fifo_bytes(fifo), byte, fifo_length(fifo));
+}
+
 static inline void fifo_put(struct fifo *fifo, const void *bytes, size_t length)
 {
+	if (!length)
+		return;
 	if (fifo->end + length > fifo->size) {
-		memmove(fifo->bytes, fifo->bytes + fifo->start, fifo_length(fifo));
+		if (fifo->start)
+			memmove(fifo->bytes, fifo->bytes + fifo->start, fifo_length(fifo));
 		fifo->end -= fifo->start;
 		fifo->start = 0;
 		fifo->size = 2 * (fifo->end + length);

@@ -49,7 +49,8 @@ void subflow_send(struct subflow *subflow, uint8_t flags, const struct mptcp_opt
 		segment = &unacked->segment;
 		memset(segment, 0, sizeof(*segment));
 		segment->data = unacked->data;
-		memcpy(unacked->data, data, length);
+		if (length)
+			memcpy(unacked->data, data, length);
 		if (subflow->count == 1)
 			subflow->resend_at = now_ms() + subflow->resend_after;
 	}
