@@ -22,6 +22,7 @@
 
 #define PATIENCE_MS 20000
 #define TURN_MS 5
+#define LISTEN_MS 1000
 #define LINE_MAX_LENGTH 256
 #define FIRST_PORT 20000
 
@@ -253,11 +254,19 @@ static void order_impersonate(struct peer *peer, const char *words)
 	printf("{\"connection\": %d}\n", connection->id);
 }
 
-static bool is_hijacked(struct connection *connection)
+static bool is_taken(struct connection *connection)
 {
 	return connection_is_over(connection) ||
-	       (!fifo_length(&connection->out) && connection->acknowledged == connection->sent &&
-		connection->subflows[0]->received);
+	       (!fifo_length(&connection->out) && connection->acknowledged == connection->sent);
+}
+
+/* The server may send by any subflow. */
+static void listen_for_a_while(struct peer *peer, const struct subflow *subflow)
+{
+	uint64_t end = now_ms() + LISTEN_MS;
+
+	while (!subflow->received && subflow->state == ESTABLISHED && now_ms() < end)
+		peer_turn(peer, TURN_MS);
 }
 
 /* The server acknowledges data only when it has put it into the stream. */
@@ -271,7 +280,8 @@ static void attack(struct peer *peer, struct connection *connection, const struc
 		return;
 	for (size_t i = 0; i < size; i++)
 		fifo_put(&connection->out, "!", 1);
-	wait_for(peer, is_hijacked, connection);
+	wait_for(peer, is_taken, connection);
+	listen_for_a_while(peer, subflow);
 	printf("{\"joined\": %s, \"taken\": %llu, \"heard\": %llu}\n",
 	       subflow->state == ESTABLISHED ? "true" : "false",
 	       (unsigned long long)(connection->acknowledged - before),

@@ -17,7 +17,7 @@ SERVERS = ("s1", "s2", "s3")
 ATTACKER = "10.0.0.66"
 BALANCER = "10.0.0.1"
 BYTES = 3000
-EAVESDROP = __file__.replace("hijack.py", "eavesdrop.py")
+EAVESDROP, ECHO = (__file__.replace("hijack.py", name) for name in ("eavesdrop.py", "echo.py"))
 
 
 @dataclasses.dataclass
@@ -52,10 +52,8 @@ class Attacker:
     order, write = PeerClient.order, PeerClient.write
 
 
-def attempt(cluster, attacker, dialect, keys):
-    words = "dialects", dialect, "keys", keys
-    servers = {name: PeerServer(cluster, name, *words) for name in SERVERS}
-    client = PeerClient(cluster.net, *words)
+def overhear_and_join(client, attacker, dialect):
+    """The client's connection, what was overheard of it, and what the attacker says."""
     opened, heard = attacker.listen(lambda: client.obeyed("open", ADDRESSES[0], SERVICE, PORT))
     if DIALECTS[opened["dialect"]] != dialect or str(opened["port"]) not in heard:
         raise Failure(f"opened as {opened}, heard {heard}")
@@ -64,6 +62,36 @@ def attempt(cluster, attacker, dialect, keys):
     as_client = attacker.obeyed("impersonate", opened["dialect"], *values, sent["sent"],
                                 sent["received"])
     attack = attacker.obeyed("attack", as_client["connection"], ATTACKER, SERVICE, PORT, BYTES)
+    return opened, values, attack
+
+
+def attempt_on_linux(cluster, attacker):
+    """The same against the kernel's MPTCP, which is RFC 8684's; the attack, and its counters."""
+    servers = [cluster.net[name].start(sys.executable, "-B", ECHO, "serve", name, SERVICE,
+                                       str(PORT), stdout=subprocess.PIPE) for name in SERVERS]
+    for server in servers:
+        server.stdout.readline()
+    cluster.start_server_sides(SERVERS)
+    before = cluster.server_counters()
+    client = PeerClient(cluster.net, "dialects", "v1")
+    _, _, attack = overhear_and_join(client, attacker, "v1")
+    now = cluster.server_counters()
+    client.stop()
+    for server in servers:
+        server.kill()
+        server.wait()
+    for name in SERVERS:
+        cluster.daemons[name].terminate()
+        cluster.daemons[name].wait()
+        cluster.sides[name]("server detach dev eth0 force")
+    return attack, {name: now[name] - before[name] for name in now if "MPJoin" in name}
+
+
+def attempt(cluster, attacker, dialect, keys):
+    words = "dialects", dialect, "keys", keys
+    servers = {name: PeerServer(cluster, name, *words) for name in SERVERS}
+    client = PeerClient(cluster.net, *words)
+    opened, values, attack = overhear_and_join(client, attacker, dialect)
     told = wait_until("a server's word on the join", lambda: [
             told for server in servers.values() for event in ("joined", "refused")
             for told in server.told(event)])

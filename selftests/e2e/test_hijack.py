@@ -5,7 +5,7 @@
 import sys
 
 from cluster import Cluster
-from hijack import BYTES, SERVERS, Attacker, attempt
+from hijack import BYTES, SERVERS, Attacker, attempt, attempt_on_linux
 from tap import exit_on_signals, run_tests
 from topology import Failure, Topology
 
@@ -23,6 +23,11 @@ class Trial:
             raise Failure(f"the attack came to {outcome}")
         if [told["event"] for told in outcome.told] != ["joined"]:
             raise Failure(f"the servers have told {outcome.told}")
+
+    def succeeds_on_linux(self):
+        attack, joins = attempt_on_linux(self.cluster, self.attacker)
+        if attack["taken"] != BYTES or joins["MPTcpExtMPJoinAckRx"] != 1:
+            raise Failure(f"the attack came to {attack}, and the kernels counted {joins}")
 
     def fails(self, keys):
         outcome = attempt(self.cluster, self.attacker, "g", keys)
@@ -42,7 +47,9 @@ def main():
         cluster.start_balancer(SERVERS)
         trial = Trial(cluster)
         return run_tests([
-                ("RFC 8684, without TLS: bytes of an attacker's are taken for the client's",
+                ("RFC 8684, stock Linux: bytes of an attacker's are taken for the client's",
+                 trial.succeeds_on_linux),
+                ("RFC 8684, user space: bytes of an attacker's are taken for the client's",
                  trial.succeeds),
                 *((f"keys from {keys}: the attacker's join is refused, and the client goes on",
                    lambda keys=keys: trial.fails(keys)) for keys in ("tls12", "tls13")),
