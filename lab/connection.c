@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* One stream over subflows: data sequence numbers, what came early, and the end of data. */
+/* A connection and its subflows: what their options say of the whole. */
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "peer.h"
 
-#define FIN_RESEND_MS 300
 #define NEW_KEY_RESEND_MS 300
+
 /*
  * Of SYNs, as in RFC 1122. Linux under SYN cookies remembers one nonce of a join: a second SYN
  * would make it forget the one that our third segment signs.
@@ -67,7 +67,7 @@ struct subflow *connection_add_subflow(struct connection *connection, const stru
 	return subflow;
 }
 
-static bool is_plain(const struct connection *connection)
+bool connection_is_plain(const struct connection *connection)
 {
 	return connection->handshake.dialect == MPTCP_DIALECT_TCP;
 }
@@ -75,7 +75,7 @@ static bool is_plain(const struct connection *connection)
 /* The handshake is done; data may flow. */
 void connection_begin(struct connection *connection)
 {
-	if (!is_plain(connection)) {
+	if (!connection_is_plain(connection)) {
 		connection->sent = mptcp_initial_dsn(&connection->handshake, MPTCP_OWN) + 1;
 		connection->expected = mptcp_initial_dsn(&connection->handshake, MPTCP_PEER) + 1;
 	}
@@ -98,7 +98,7 @@ static uint64_t widen(uint64_t number, uint8_t bytes, uint64_t near)
 	return bytes == 8 ? number : near + (uint64_t)(int64_t)(int32_t)(number - near);
 }
 
-static struct subflow *any_subflow(const struct connection *connection)
+struct subflow *connection_any_subflow(const struct connection *connection)
 {
 	for (int i = 0; i < connection->subflow_count; i++)
 		if (connection->subflows[i]->state == ESTABLISHED)
@@ -114,7 +114,7 @@ static void take_data_fin(struct connection *connection, uint64_t dsn)
 		connection->expected++;
 		connection->peer_fin = true;
 	}
-	subflow = any_subflow(connection);
+	subflow = connection_any_subflow(connection);
 	if (subflow)
 		subflow_acknowledge(subflow);
 }
@@ -135,7 +135,7 @@ static void take_mapping(struct subflow *subflow, const struct mptcp_dss *dss)
 /* Again and again until the other's has come; dialect E alone. */
 void connection_send_new_key(struct connection *connection)
 {
-	struct subflow *subflow = any_subflow(connection);
+	struct subflow *subflow = connection_any_subflow(connection);
 	struct mptcp_option option;
 
 	if (connection->handshake.dialect != MPTCP_DIALECT_EXTERNAL || !subflow)
@@ -162,7 +162,7 @@ void connection_take_options(struct subflow *subflow, const struct segment *segm
 	struct connection *connection = subflow->connection;
 	uint64_t ack;
 
-	if (is_plain(connection))
+	if (connection_is_plain(connection))
 		return;
 	if (capable && capable->capable.has_data_length)
 		subflow->mapping =
@@ -178,175 +178,6 @@ void connection_take_options(struct subflow *subflow, const struct segment *segm
 		connection->acknowledged = ack;
 	if (dss->dss.dsn_bytes)
 		take_mapping(subflow, &dss->dss);
-}
-
-static void deliver(struct connection *connection, uint64_t dsn, const uint8_t *data, size_t length)
-{
-	uint64_t known = connection->expected - dsn;
-
-	if (known >= length)
-		return;
-	fifo_put(&connection->in, data + known, length - known);
-	connection->expected = dsn + length;
-}
-
-static bool hold(struct connection *connection, uint64_t dsn, const uint8_t *data, size_t length)
-{
-	for (int i = 0; i < HELD_MAX; i++) {
-		struct held *held = &connection->held[i];
-
-		if (held->length)
-			continue;
-		held->dsn = dsn;
-		held->length = length;
-		memcpy(held->data, data, length);
-		return true;
-	}
-	return false;
-}
-
-static void deliver_held(struct connection *connection)
-{
-	for (int i = 0; i < HELD_MAX; i++) {
-		struct held *held = &connection->held[i];
-
-		if (!held->length || (int64_t)(held->dsn - connection->expected) > 0)
-			continue;
-		deliver(connection, held->dsn, held->data, held->length);
-		held->length = 0;
-		i = -1; /* what comes next may stand anywhere */
-	}
-}
-
-/*
- * ssn: of the first byte. False if it is not taken: it is not mapped, or too early with
- * nowhere to hold it; the peer will send it again.
- */
-bool connection_take_data(struct subflow *subflow, uint32_t ssn, const uint8_t *data, size_t length)
-{
-	struct connection *connection = subflow->connection;
-	uint32_t into = ssn - subflow->mapping.ssn;
-	uint64_t dsn;
-
-	if (is_plain(connection)) {
-		fifo_put(&connection->in, data, length);
-		return true;
-	}
-	if (into >= subflow->mapping.length || length > subflow->mapping.length - into)
-		return false;
-	dsn = subflow->mapping.dsn + into;
-	if ((int64_t)(dsn - connection->expected) > 0)
-		return hold(connection, dsn, data, length);
-	deliver(connection, dsn, data, length);
-	deliver_held(connection);
-	return true;
-}
-
-static struct mptcp_option map(const struct subflow *subflow, uint16_t length)
-{
-	const struct connection *connection = subflow->connection;
-	struct mptcp_option option = connection_ack(connection);
-
-	/* The first data may overtake the third segment, and then stands in for it. */
-	if (!subflow->joins && subflow->has_third && !subflow->confirmed && !subflow->sent &&
-	    connection->handshake.dialect != MPTCP_DIALECT_V0) {
-		mptcp_ack_with_data(&connection->handshake, length, 0, &option);
-		return option;
-	}
-	option.dss.dsn_bytes = 8;
-	option.dss.dsn = connection->sent;
-	option.dss.ssn = subflow->next - subflow->initial;
-	option.dss.length = length;
-	return option;
-}
-
-/* Each in turn, unless one is preferred. */
-static struct subflow *next_subflow(struct connection *connection)
-{
-	for (int i = 1; i <= connection->subflow_count; i++) {
-		int turn = (connection->turn + i) % connection->subflow_count;
-
-		if ((connection->preferred >= 0 && turn != connection->preferred) ||
-		    !subflow_may_send(connection->subflows[turn]))
-			continue;
-		connection->turn = turn;
-		return connection->subflows[turn];
-	}
-	return NULL;
-}
-
-static void send_data(struct connection *connection)
-{
-	struct subflow *subflow;
-
-	while (fifo_length(&connection->out) && (subflow = next_subflow(connection))) {
-		size_t length = fifo_length(&connection->out);
-		struct mptcp_option option;
-
-		if (length > SEGMENT_MSS)
-			length = SEGMENT_MSS;
-		option = map(subflow, (uint16_t)length);
-		subflow_send(subflow, TCP_ACK, is_plain(connection) ? NULL : &option,
-			     fifo_bytes(&connection->out), length);
-		connection->sent += length;
-		fifo_drop(&connection->out, length);
-	}
-}
-
-/* The end of data takes a data sequence number, and is repeated until it is acknowledged. */
-static void send_data_fin(struct connection *connection)
-{
-	struct mptcp_option option = connection_ack(connection);
-	struct subflow *subflow = any_subflow(connection);
-
-	if (!connection->fin_sent)
-		connection->fin_dsn = connection->sent++;
-	connection->fin_sent = true;
-	connection->fin_resend_at = now_ms() + FIN_RESEND_MS;
-	option.dss.fin = true;
-	option.dss.dsn_bytes = 8;
-	option.dss.dsn = connection->fin_dsn;
-	option.dss.length = 1;
-	if (subflow)
-		subflow_send(subflow, TCP_ACK, &option, NULL, 0);
-}
-
-static void send_fins(struct connection *connection)
-{
-	for (int i = 0; i < connection->subflow_count; i++) {
-		struct subflow *subflow = connection->subflows[i];
-		struct mptcp_option option = connection_ack(connection);
-
-		if (subflow->state != ESTABLISHED || subflow->fin_sent)
-			continue;
-		subflow->fin_sent = true;
-		subflow_send(subflow, TCP_FIN | TCP_ACK, is_plain(connection) ? NULL : &option,
-			     NULL, 0);
-	}
-}
-
-static void push_end(struct connection *connection)
-{
-	if (is_plain(connection))
-		send_fins(connection);
-	else if (!connection->fin_sent)
-		send_data_fin(connection);
-	else if (connection->acknowledged == connection->sent)
-		send_fins(connection);
-	else if (now_ms() >= connection->fin_resend_at)
-		send_data_fin(connection);
-}
-
-void connection_push(struct connection *connection)
-{
-	send_data(connection);
-	if (connection->closing && !fifo_length(&connection->out))
-		push_end(connection);
-	if (connection->new_key_resend_at && !connection->handshake.has_keys &&
-	    now_ms() >= connection->new_key_resend_at)
-		connection_send_new_key(connection);
-	for (int i = 0; i < connection->subflow_count; i++)
-		subflow_tick(connection->subflows[i]);
 }
 
 void connection_close(struct connection *connection)

@@ -117,20 +117,24 @@ void peer_turn(struct peer *peer, int timeout_ms);
 void peer_transmit(struct peer *peer, const struct segment *segment);
 struct connection *peer_connect(struct peer *peer, const struct flow *flow);
 
-/* connection.c: the stream over its subflows. */
+/* connection.c: what subflows have in common, and the options that say so. */
 struct connection *connection_new(struct peer *peer);
 void connection_free(struct connection *connection);
 struct subflow *connection_add_subflow(struct connection *connection, const struct flow *flow,
 				       bool joins);
 void connection_begin(struct connection *connection);
+bool connection_is_plain(const struct connection *connection);
+struct subflow *connection_any_subflow(const struct connection *connection);
 void connection_take_options(struct subflow *subflow, const struct segment *segment);
-bool connection_take_data(struct subflow *subflow, uint32_t ssn, const uint8_t *data,
-			  size_t length);
-void connection_push(struct connection *connection);
 void connection_send_new_key(struct connection *connection);
 void connection_close(struct connection *connection);
 bool connection_is_over(const struct connection *connection);
 struct mptcp_option connection_ack(const struct connection *connection);
+
+/* delivery.c and sending.c: the same stream's bytes in and out. */
+bool connection_take_data(struct subflow *subflow, uint32_t ssn, const uint8_t *data,
+			  size_t length);
+void connection_push(struct connection *connection);
 
 /* subflow.c: TCP. */
 void subflow_connect(struct subflow *subflow, const struct mptcp_option *option);
