@@ -97,8 +97,8 @@ class Containers(Cluster):
             self.daemons[name] = self.net[name].start(*side.argv, "server", "run",
                                                       stderr=subprocess.DEVNULL)
         for name, side in self.containers.items():
-            wait_until(f"keys for {name}",
-                       lambda side=side: side.json("server show")["keys-queued"] >= 200)
+            wait_until(f"the queue of {name} is full",
+                       lambda side=side: side.json("server show")["keys-reserve"])
         self.lb("load")
         self.lb(f"apply {self.config}")
         self.lb("attach dev lb0")
