@@ -6,8 +6,8 @@
 #include "server_segment.bpf.h"
 
 /* A cookie's timestamp is rounded down by 63 ms, and two clocks are compared. */
-#define STAMP_AGE_SLACK_MS 1000
-#define STAMP_AGE_MAX_MS (COOKIE_LIFETIME_S * 1000 + 2 * STAMP_AGE_SLACK_MS)
+#define ECHO_SLACK_MS 1000
+#define STAMP_AGE_MAX_MS (COOKIE_LIFETIME_S * 1000 + 2 * ECHO_SLACK_MS)
 
 static __always_inline uint64_t monotonic_ms(void)
 {
@@ -41,23 +41,58 @@ static __always_inline void note(struct server_state *state, const struct connec
 
 /*
  * Handshakes by cookie leave nothing behind that the loader could find, so a third ACK may
- * answer a SYN/ACK of before the last switch. For the time that a cookie lives, the echo
- * tells: a connection that looks stamped was born stamped, and no other.
+ * answer a SYN/ACK of before the last switch: its stamp is no older than cookies get. Those
+ * that were born while no program was on the device may be of any age: the echo is of that
+ * clock, stamped or plain, that makes it the younger.
  */
+static __always_inline bool looks_stamped(const struct server_state *state, uint32_t tsecr,
+					  uint64_t now)
+{
+	uint32_t plain_age = now - tsecr + ECHO_SLACK_MS;
+	uint32_t stamped_age = plain_age + state->constant;
+
+	if (state->judging == JUDGE_HANDSHAKES)
+		return stamped_age < STAMP_AGE_MAX_MS;
+	return stamped_age < plain_age;
+}
+
+/* For the time that a cookie lives. */
+static __always_inline bool is_judging(struct server_state *state, uint64_t now)
+{
+	if (now - state->switched_ms < COOKIE_LIFETIME_S * 1000)
+		return true;
+	state->judging = JUDGE_NOTHING;
+	return false;
+}
+
 static __always_inline enum treatment treatment_at_birth(struct server_state *state, uint32_t tsecr)
 {
 	uint64_t now;
-	uint32_t age;
 
 	if (!state->judging)
 		return treatment_of_new(state);
 	now = monotonic_ms();
-	if (now - state->switched_ms >= COOKIE_LIFETIME_S * 1000) {
-		state->judging = 0;
+	if (!is_judging(state, now))
 		return treatment_of_new(state);
-	}
-	age = now + state->constant - tsecr + STAMP_AGE_SLACK_MS;
-	return age < STAMP_AGE_MAX_MS ? TREAT_STAMPED : TREAT_PLAIN;
+	return looks_stamped(state, tsecr, now) ? TREAT_STAMPED : TREAT_PLAIN_JUDGED;
+}
+
+/*
+ * What was on its way when the programs came back may tell of the time before; a stamped echo
+ * tells that the client has taken a stamp over, and will not go back.
+ */
+static __always_inline enum treatment judge_again(struct server_state *state, uint32_t *known,
+						  uint32_t tsecr)
+{
+	if (*known == TREAT_PLAIN_JUDGED && state->judging &&
+	    looks_stamped(state, tsecr, monotonic_ms()))
+		*known = TREAT_STAMPED;
+	return *known;
+}
+
+static __always_inline bool is_as_new(const struct server_state *state, enum treatment treatment)
+{
+	return (treatment == TREAT_STAMPED) == !!state->stamping;
 }
 
 static __always_inline enum treatment treat_ingress(const struct segment *segment,
@@ -67,9 +102,9 @@ static __always_inline enum treatment treat_ingress(const struct segment *segmen
 	enum treatment treatment;
 
 	if (known)
-		return *known;
+		return judge_again(state, known, tsecr);
 	treatment = treatment_at_birth(state, tsecr);
-	if (state->recording || treatment != treatment_of_new(state))
+	if (state->recording || !is_as_new(state, treatment))
 		note(state, &segment->connection, treatment);
 	return treatment;
 }

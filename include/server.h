@@ -50,6 +50,14 @@ enum treatment {
 	TREAT_PLAIN = 1,       /* its TSval is left alone */
 	TREAT_PLAIN_HANDSHAKE, /* likewise, and its SYN/ACK may be repeated: that ends nothing */
 	TREAT_STAMPED,         /* goes on being stamped when new connections are not */
+	TREAT_PLAIN_JUDGED,    /* plain by its echo, until a later one looks stamped */
+};
+
+/* Of connections that are not in `connections`, whose echoes tell whether they are stamped. */
+enum judging {
+	JUDGE_NOTHING,
+	JUDGE_HANDSHAKES,  /* `stamping` was switched: those that had begun */
+	JUDGE_CONNECTIONS, /* the programs were away: all that began meanwhile */
 };
 
 /* Map `keys`, a queue: user space pushes, a cookie SYN/ACK pops. */
@@ -119,7 +127,7 @@ enum server_counter { SERVER_COUNTERS(SERVER_COUNTER_ENUM) SERVER_COUNTER_COUNT 
 
 /* Map `state`, an mmapable array of one. */
 struct server_state {
-	uint64_t switched_ms;   /* CLOCK_MONOTONIC: when `stamping` last changed */
+	uint64_t switched_ms;   /* CLOCK_MONOTONIC: since when echoes are to be judged */
 	uint64_t netns;         /* SO_NETNS_COOKIE of where it is attached */
 	struct address address; /* where balancers send to; what is tunnelled there is ours */
 	uint32_t abi;           /* SERVER_ABI */
@@ -141,7 +149,7 @@ struct server_state {
 	uint8_t clsact_was_there[SERVER_DEVICES_MAX]; /* 0: we made the qdisc, detach removes it */
 	uint32_t joins_max;                           /* in flight; 0: joins are left alone */
 	uint32_t noted;   /* 0: `connections` is empty; written after an entry is */
-	uint32_t judging; /* 1: connections may be born that shook hands before the switch */
+	uint32_t judging; /* enum judging, and 0 once switched_ms is long ago */
 	char device_names[SERVER_DEVICES_MAX][SERVER_DEVICE_NAME_MAX]; /* by which they come back */
 };
 

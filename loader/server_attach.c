@@ -145,7 +145,7 @@ static void find_new_devices(const struct server_state *state, const struct devi
 }
 
 /* The programs of this build in the place of an older one's, under living connections. */
-static enum status upgrade(const struct server_state *state, uint32_t ifindex)
+static enum status upgrade(struct server_state *state, uint32_t ifindex)
 {
 	uint32_t renewed = 0;
 	enum status status = programs_renew(options.pin_dir);

@@ -12,6 +12,7 @@
 #include "server_devices.h"
 #include "server_maps.h"
 #include "server_programs.h"
+#include "server_switch.h"
 
 enum link { LINK_ETHERNET, LINK_NONE, LINK_OTHER };
 
@@ -188,14 +189,22 @@ enum status devices_attach(const char *pin_dir, struct server_state *state,
 	return status;
 }
 
-enum status devices_complete(const char *pin_dir, const struct server_state *state)
+static enum status complete(const char *pin_dir, struct server_state *state, uint32_t ifindex,
+			    enum server_program program)
+{
+	if (!ifindex || programs_on(program, ifindex))
+		return DONE;
+	switch_judge(state);
+	return put_program(pin_dir, ifindex, program);
+}
+
+enum status devices_complete(const char *pin_dir, struct server_state *state)
 {
 	enum status status = DONE;
 
 	for (enum server_program program = SERVER_INGRESS; program <= SERVER_EGRESS; program++)
 		for (int slot = 0; !status && slot < SERVER_DEVICES_MAX; slot++)
-			if (state->devices[slot] && !programs_on(program, state->devices[slot]))
-				status = put_program(pin_dir, state->devices[slot], program);
+			status = complete(pin_dir, state, state->devices[slot], program);
 	return status;
 }
 
@@ -240,6 +249,7 @@ static int put_both(const char *pin_dir, struct server_state *state, int slot, u
 	bool ethernet = link_of(device_name(ifindex).text) == LINK_ETHERNET, was_there;
 	int error = clsact_create(ifindex, &was_there);
 
+	switch_judge(state);
 	for (enum server_program program = SERVER_INGRESS; program <= SERVER_EGRESS; program++)
 		if (!error && !programs_on(program, ifindex))
 			error = programs_attach(pin_dir, program, ifindex, ethernet);

@@ -39,7 +39,7 @@ enum status devices_attach(const char *pin_dir, struct server_state *state,
 			   const struct device_list *devices);
 
 /* Puts the programs where an attach that was killed did not come to. Says why it can't. */
-enum status devices_complete(const char *pin_dir, const struct server_state *state);
+enum status devices_complete(const char *pin_dir, struct server_state *state);
 
 /* Puts the pinned programs in the place of older ones; *renewed: on how many devices. */
 enum status devices_renew(const char *pin_dir, const struct server_state *state, uint32_t *renewed);

@@ -27,15 +27,25 @@ static void set(uint32_t *flag, uint32_t value)
 }
 
 /* Programs cease to judge when the time is long ago, so they must have seen the new one. */
-static void set_stamping(struct server_state *state, uint32_t value)
+static void judge(struct server_state *state, enum judging judging)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	state->switched_ms = now.tv_sec * 1000ull + now.tv_nsec / 1000000;
 	wait_for_programs();
-	set(&state->judging, 1);
+	set(&state->judging, judging);
+}
+
+static void set_stamping(struct server_state *state, uint32_t value)
+{
+	judge(state, JUDGE_HANDSHAKES);
 	set(&state->stamping, value);
+}
+
+void switch_judge(struct server_state *state)
+{
+	judge(state, JUDGE_CONNECTIONS);
 }
 
 static enum status set_sysctl(const char *name, uint32_t value)

@@ -8,6 +8,9 @@
 /* From now on a segment notes its connection. To be called before any program is on a device. */
 void switch_prepare(struct server_state *state);
 
+/* Before programs go on a device again: connections may have been born there without them. */
+void switch_judge(struct server_state *state);
+
 /*
  * Connections that are born from now on are stamped and get keys; those that live stay as
  * they are. Sets the sysctls. Says why it can't, and then nothing is stamped.

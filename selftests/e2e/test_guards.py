@@ -120,6 +120,18 @@ class Trial:
             self.space.run("tc", "qdisc", "del", "dev", "eth0", "clsact")
             self.hear("took the programs off the device 'eth0'")
 
+    def born_meanwhile(self):
+        """Without the programs connections begin without stamps, and so they must go on."""
+        with self.silence():
+            self.kill()
+            self.space.run("tc", "qdisc", "del", "dev", "eth0", "clsact")
+            for family in (4, 6):
+                self.client.open(CONNECTIONS, family)
+            self.start()
+            self.hear("took the programs off the device 'eth0'")
+        if self.show()["exempt"] < 2 * CONNECTIONS:  # the idle subflows have not been heard
+            raise Failure(f"those are to be exempt, and not: {self.show()}")
+
     def plug(self):
         net = self.cluster.net
         net.plug("s2", "eth0", 0x12, ["10.0.0.12/24", "2001:db8:b::12/64"])
@@ -254,6 +266,8 @@ def main():
                 ("the clock is set later", trial.clock),
                 ("a service's address goes and comes back", trial.address),
                 ("somebody takes the programs off", trial.mended),
+                ("connections that begin without them go on when they are back",
+                 trial.born_meanwhile),
                 ("the device goes and comes back", trial.device),
                 ("it goes and comes back while no daemon runs", trial.device_without_daemon),
                 ("the daemon is killed and started again", trial.killed),

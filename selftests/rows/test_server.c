@@ -209,19 +209,21 @@ static const struct row rows[] = {
 	  .then = TREAT_STAMPED, COUNTED(restored) },
 };
 
-/* A third ACK that answers a cookie, when stamping was switched so long ago. */
+/* A segment of an unknown connection, when echoes began to be judged so long ago. */
 struct birth {
 	const char *sentence;
 	uint32_t off;
-	int switched_s; /* ago */
-	bool stamped;   /* its echo, 1 s old; else as the server's own clock has it */
-	enum treatment then;
+	enum judging judging; /* JUDGE_HANDSHAKES if left out */
+	int switched_s;       /* ago */
+	int age_s;            /* of its echo; 1 if left out */
+	bool stamped;         /* its echo; else as the server's own clock has it */
+	enum treatment known, then;
 	uint32_t counters;
 };
 
 static const struct birth births[] = {
 	{ "a third ACK with a plain echo just after stamping began is exempt", .switched_s = 5,
-	  .then = TREAT_PLAIN },
+	  .then = TREAT_PLAIN_JUDGED },
 	{ "a third ACK with a stamped echo just after stamping began is as all others",
 	  .switched_s = 5, .stamped = true, COUNTED(restored) },
 	{ "a third ACK with a stamped echo just after stamping ended is draining", .off = 1,
@@ -230,6 +232,22 @@ static const struct birth births[] = {
 	  .switched_s = 5 },
 	{ "no echo is judged once the cookies of before the switch have died", .switched_s = 129,
 	  COUNTED(restored) },
+	{ "a connection with a plain echo, born while the programs were away, is exempt",
+	  .judging = JUDGE_CONNECTIONS, .switched_s = 5, .then = TREAT_PLAIN_JUDGED },
+	{ "so is one that has been silent for an hour", .judging = JUDGE_CONNECTIONS,
+	  .switched_s = 5, .age_s = 3600, .then = TREAT_PLAIN_JUDGED },
+	{ "a stamped one from before is as all others, silent for an hour",
+	  .judging = JUDGE_CONNECTIONS, .switched_s = 5, .age_s = 3600, .stamped = true,
+	  COUNTED(restored) },
+	{ "what was judged by a segment from before the programs came back is judged again",
+	  .judging = JUDGE_CONNECTIONS, .switched_s = 5, .stamped = true,
+	  .known = TREAT_PLAIN_JUDGED, .then = TREAT_STAMPED, COUNTED(restored) },
+	{ "what was judged to be exempt stays so", .judging = JUDGE_CONNECTIONS, .switched_s = 5,
+	  .known = TREAT_PLAIN_JUDGED, .then = TREAT_PLAIN_JUDGED },
+	{ "also when nothing is judged any more", .switched_s = 129, .known = TREAT_PLAIN_JUDGED,
+	  .then = TREAT_PLAIN_JUDGED },
+	{ "what was exempt from the start is not judged again", .judging = JUDGE_CONNECTIONS,
+	  .switched_s = 5, .stamped = true, .known = TREAT_PLAIN, .then = TREAT_PLAIN },
 };
 
 enum family { V4, V4_WITH_OPTIONS, V6, V6_WITH_EXTENSIONS, FAMILIES };
@@ -300,7 +318,7 @@ static void set_state(const struct row *row, uint32_t constant, uint64_t switche
 	state->overhead = row->overhead;
 	state->constant = constant;
 	state->switched_ms = switched_ms;
-	state->judging = 1;
+	state->judging = JUDGE_HANDSHAKES;
 }
 
 static bool check_treatment(const struct connection *connection, enum treatment want)
@@ -355,14 +373,16 @@ static struct segment third_ack(uint32_t tsecr)
 	return (struct segment)WITH_TSECR(ACK, tsecr);
 }
 
-/* The constant is chosen so that 1 s ago the stamped clock, or a plain one, said STAMPED_TS. */
+/* The constant is chosen so that the stamped clock, or a plain one, said STAMPED_TS then. */
 static void run_birth(const struct birth *birth, enum family family)
 {
 	uint64_t now = monotonic_ms();
-	uint32_t constant = birth->stamped ? STAMPED_TS + 1000 - now : CONSTANT;
-	uint32_t echo = birth->stamped ? STAMPED_TS : now - 1000;
+	uint32_t age_ms = 1000 * (birth->age_s ? birth->age_s : 1);
+	uint32_t constant = birth->stamped ? STAMPED_TS + age_ms - now : CONSTANT;
+	uint32_t echo = birth->stamped ? STAMPED_TS : now - age_ms;
 	struct row row = { .program = SERVER_INGRESS,
 			   .off = birth->off,
+			   .known = birth->known,
 			   .then = birth->then,
 			   .counters = birth->counters };
 	struct connection connection = connection_of(family, 0);
@@ -371,6 +391,8 @@ static void run_birth(const struct birth *birth, enum family family)
 
 	build(want, third_ack(birth->counters ? echo - constant : echo), family, SERVER_INGRESS);
 	set_state(&row, constant, now - birth->switched_s * 1000);
+	if (birth->judging)
+		server_maps_state(maps)->judging = birth->judging;
 	ok(run_program(&row, &connection, in, want, length), "%s: %s", family_names[family],
 	   birth->sentence);
 }
