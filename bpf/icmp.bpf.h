@@ -15,6 +15,8 @@ struct icmp_header {
 	__be32 rest;
 };
 
+#define ECHO_TTL 64
+
 #define TSVAL_OFFSET 2 /* in the timestamps option */
 
 static __always_inline bool is_icmp(const struct packet *pkt)
@@ -109,6 +111,15 @@ static __always_inline enum reason parse_icmp_error(struct xdp_md *ctx, struct p
 	return REASON_go_on;
 }
 
+/* The checksum when the high byte of one of the words that it covers changes (RFC 1624). */
+static __always_inline __be16 change_high_byte(uint16_t checksum, uint8_t from, uint8_t to)
+{
+	uint32_t sum = (uint16_t)~checksum + (to << 8) + (uint16_t) ~(from << 8);
+
+	return be16(~csum_fold(sum));
+}
+
+/* The answer's hops are counted anew: the request may have few left. */
 static __always_inline bool answer_ipv4(struct xdp_md *ctx, const struct packet *pkt)
 {
 	struct iphdr *ip = packet_at(ctx, pkt->ip);
@@ -119,6 +130,9 @@ static __always_inline bool answer_ipv4(struct xdp_md *ctx, const struct packet 
 	source = ip->saddr;
 	ip->saddr = ip->daddr;
 	ip->daddr = source;
+	ip->check = plain(change_high_byte(bpf_ntohs(plain(ip->check, __be16)), ip->ttl, ECHO_TTL),
+			  __sum16);
+	ip->ttl = ECHO_TTL;
 	return true;
 }
 
@@ -132,17 +146,15 @@ static __always_inline bool answer_ipv6(struct xdp_md *ctx, const struct packet 
 	source = ip->saddr;
 	ip->saddr = ip->daddr;
 	ip->daddr = source;
+	ip->hop_limit = ECHO_TTL;
 	return true;
 }
 
-/* Swapping addresses leaves sums alone; the type changes by one word's high byte. */
+/* Swapping addresses leaves sums alone. */
 static __always_inline void answer_icmp(struct icmp_header *icmp, uint8_t reply)
 {
-	uint32_t sum =
-		(uint16_t)~bpf_ntohs(icmp->checksum) + (reply << 8) + (uint16_t) ~(icmp->type << 8);
-
+	icmp->checksum = change_high_byte(bpf_ntohs(icmp->checksum), icmp->type, reply);
 	icmp->type = reply;
-	icmp->checksum = be16(~csum_fold(sum));
 }
 
 /*

@@ -122,17 +122,25 @@ def forward(cluster, flow, backend):
     return link[:-2] + kind.to_bytes(2, "big") + header + inside + frame[ip:]
 
 
+def change(body, at, to, sum_at):
+    """Of a byte at an even offset, with the checksum brought up to date (RFC 1624)."""
+    words = struct.pack(">HHH", ~be16(body, sum_at) & 0xFFFF, ~(body[at] << 8) & 0xFFFF, to << 8)
+    body[at] = to
+    body[sum_at:sum_at + 2] = checksum(words).to_bytes(2, "big")
+
+
 def answer_echo(packet):
-    """Addresses change places; the checksum is brought up to date (RFC 1624), not made right."""
+    """Addresses change places; checksums are not made right if they are wrong."""
     frame, ip, at = packet.frame, packet.ip, packet.transport
     addresses = ip + (12 if packet.version == 4 else 8)
     kind = 0 if packet.version == 4 else 129
     body = bytearray(frame[6:12] + frame[:6] + frame[12:])
     body[addresses:addresses + 2 * len(packet.source)] = packet.destination + packet.source
-    words = struct.pack(">HHH", ~be16(frame, at + 2) & 0xFFFF, ~(frame[at] << 8) & 0xFFFF,
-                        kind << 8)
-    body[at] = kind
-    body[at + 2:at + 4] = checksum(words).to_bytes(2, "big")
+    change(body, at, kind, at + 2)
+    if packet.version == 4:
+        change(body, ip + 8, TTL, ip + 10)
+    else:
+        body[ip + 7] = TTL
     return bytes(body)
 
 

@@ -726,6 +726,17 @@ static void set_echo_reply_v4(uint8_t *frame)
 	memcpy(icmp + 2, &sum, sizeof(sum));
 }
 
+#define ANSWER_TTL 64 /* as a host's own, however far the request came */
+
+static void set_hops_v4(uint8_t *frame)
+{
+	struct iphdr *ip = (struct iphdr *)(frame + ETH_HLEN);
+
+	ip->ttl = ANSWER_TTL;
+	ip->check = 0;
+	ip->check = packet_checksum(ip, sizeof(*ip), 0);
+}
+
 static uint32_t expect_answer(const struct segment *segment, uint8_t *frame)
 {
 	struct segment answer = *segment;
@@ -735,8 +746,12 @@ static uint32_t expect_answer(const struct segment *segment, uint8_t *frame)
 	answer.destination = segment->v6 ? CLIENT_V6 : CLIENT_V4;
 	answer.icmp_type = ICMPV6_ECHO_REPLY; /* any but 0, which would be TCP */
 	packet_build(frame, &answer);
-	if (!segment->v6)
+	if (segment->v6) {
+		((struct ipv6hdr *)(frame + ETH_HLEN))->hop_limit = ANSWER_TTL;
+	} else {
 		set_echo_reply_v4(frame);
+		set_hops_v4(frame);
+	}
 	memcpy(eth->h_dest, mac_router, ETH_ALEN);
 	memcpy(eth->h_source, mac_balancer, ETH_ALEN);
 	return XDP_TX;
