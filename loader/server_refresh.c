@@ -44,20 +44,28 @@ static int64_t now_ms(void)
 	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
+/* A kernel without IPv6 has no connections over it. */
+static bool open_sockets(struct server_refresh *refresh)
+{
+	refresh->v4 = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+	refresh->v6 = socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+	return refresh->v4 >= 0 && (refresh->v6 >= 0 || errno == EAFNOSUPPORT);
+}
+
 enum status refresh_open(struct server_maps *maps, struct server_refresh **refresh)
 {
 	struct server_refresh *r = calloc(1, sizeof(*r));
+	int error;
 
 	if (!r)
 		return fail(FAILED, "there is no memory to refresh stamps with");
 	r->maps = maps;
-	r->v4 = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
-	r->v6 = socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
 	*refresh = r;
-	if (r->v4 >= 0)
+	if (open_sockets(r))
 		return DONE;
+	error = errno;
 	refresh_close(r);
-	return fail(FAILED, "can't refresh stamps: %s", strerror(errno));
+	return fail(FAILED, "can't refresh stamps: %s", strerror(error));
 }
 
 void refresh_close(struct server_refresh *refresh)
