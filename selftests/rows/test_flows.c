@@ -286,6 +286,13 @@ static void send_many(const struct segment *segment, uint32_t count, uint32_t ad
 		send_one(segment, address << 16 | i, &run);
 }
 
+static void send_again(const struct segment *segment, uint32_t flow)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, run);
+
+	send_one(segment, flow, &run);
+}
+
 static void test_floods(void)
 {
 	const struct segment join = { JOIN(TOKEN_OF_7) };
@@ -313,6 +320,30 @@ static void test_floods(void)
 	before = packets_of(REASON_flow);
 	send_many(&ack, kept, 3);
 	ok(packets_of(REASON_flow) - before == kept, "and those that were answered are all found");
+}
+
+/* Ports are 15 bits of a flow's number here, and the rest is its address. */
+static void test_eviction(void)
+{
+	const struct segment stamped = { STAMPED(SEVEN), .dport = PORT_ALL };
+	const struct segment bare = { ACK, .dport = PORT_ALL };
+	uint32_t entries = count_caches(FLOWS_SETTLED).entries, flood = 3 * ENTRIES, late = 100;
+	uint64_t before = packets_of(REASON_stamp);
+
+	send_many(&stamped, flood, 400);
+	ok(packets_of(REASON_stamp) - before == flood,
+	   "`flows all`: each of %u flows goes by its stamp, however full the cache", flood);
+	entries = count_caches(FLOWS_SETTLED).entries - entries;
+	ok(entries > ENTRIES / 2 && entries <= ENTRIES, "at most %u of them stay: %u", ENTRIES,
+	   entries);
+	before = packets_of(REASON_flow);
+	for (uint32_t i = flood - late; i < flood; i++)
+		send_again(&bare, 400 << 16 | i);
+	ok(packets_of(REASON_flow) - before == late, "the last %u are found", late);
+	before = packets_of(REASON_ring_no_stamp);
+	for (uint32_t i = 0; i < late; i++)
+		send_again(&bare, 400 << 16 | i);
+	ok(packets_of(REASON_ring_no_stamp) - before == late, "the first %u go by the ring", late);
 }
 
 /* Eighteen services' caches are there before and after: one goes, and its memory with it. */
@@ -368,6 +399,7 @@ int main(void)
 	test_changes(false);
 	test_changes(true);
 	test_floods();
+	test_eviction();
 	test_memory();
 	decision_unload();
 	config_free(config);
