@@ -277,17 +277,21 @@ $(WIRE): build/%: selftests/%.c | build/selftests
 	$(call msg,CC,$@)
 	$(Q)$(CC) $(CFLAGS) $< -o $@
 
-# The same programs in other instructions: one that is not this version, over the same maps.
-build/older/server.bpf.o: bpf/server.bpf.c $(wildcard bpf/*.h include/*.h) | build/older
+# The same programs in other instructions: those that are not this version, over the same maps.
+build/older/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h include/*.h) | build/older
 	$(call msg,CLANG,$@)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -mcpu=v2 -c $< -o $@
 	$(Q)llvm-strip -g $@
 
-build/older/mptcp-lb: loader/server_programs.c build/older/server.skel.h $(LOADER)
+build/older/%.o: loader/%.c build/older/lb.skel.h build/older/server.skel.h
+	$(call msg,CC,$@)
+	$(Q)$(CC) -Ibuild/older $(CFLAGS) -c $< -o $@
+
+OLDER := build/older/server_programs.o build/older/balancer_programs.o
+
+build/older/mptcp-lb: $(OLDER) $(LOADER)
 	$(call msg,LD,$@)
-	$(Q)$(CC) -Ibuild/older $(CFLAGS) -MF build/older/server_programs.d -c $< -o build/older/server_programs.o
-	$(Q)$(CC) $(CFLAGS) build/older/server_programs.o \
-		$(filter-out build/loader/server_programs.o,$(LOADER)) $(LDLIBS) -o $@
+	$(Q)$(CC) $(CFLAGS) $(filter-out $(OLDER:build/older/%=build/loader/%),$^) $(LDLIBS) -o $@
 
 build/refresh-stamps: selftests/refresh_stamps.c $(LOADER_LIBRARY) | build/selftests
 	$(call msg,CC,$@)

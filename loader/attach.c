@@ -35,26 +35,6 @@ static enum status find_device(struct words *words, struct target *target)
 	return target->ifindex ? DONE : fail(FAILED, "there is no device '%s'", target->name);
 }
 
-/* old: the id of the program that it takes the place of, 0 if there must be none. */
-static int attach_pinned(const struct target *target, const char *program, uint32_t old)
-{
-	LIBBPF_OPTS(bpf_xdp_attach_opts, attach_options);
-	uint32_t flags = target->generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
-	int fd = pin_open(program), err;
-
-	if (fd < 0)
-		return fd;
-	if (old)
-		attach_options.old_prog_fd = bpf_prog_get_fd_by_id(old);
-	else
-		flags |= XDP_FLAGS_UPDATE_IF_NOEXIST;
-	err = bpf_xdp_attach(target->ifindex, fd, flags, &attach_options);
-	if (attach_options.old_prog_fd > 0)
-		close(attach_options.old_prog_fd);
-	close(fd);
-	return err;
-}
-
 /*
  * Behind libxdp's dispatcher where that is possible. Else the pinned program itself is
  * attached, also in place of the copy that libxdp falls back to without a word.
@@ -67,7 +47,7 @@ static int attach_program(struct target *target, const char *program)
 	target->libxdp_error = err;
 	if (attachment_query(target->ifindex, &attachment) && attachment.dispatcher)
 		return err;
-	return attach_pinned(target, program, attachment.ours);
+	return attachment_put(target->ifindex, target->generic, program, attachment.ours);
 }
 
 static void print_attached(const struct target *target, const struct attachment *attachment)

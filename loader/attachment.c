@@ -63,11 +63,11 @@ static bool program_uses(uint32_t program, uint32_t map, char name[static BPF_OB
 	return uses;
 }
 
-static uint32_t find_behind_dispatcher(uint32_t ifindex, uint32_t map)
+static uint32_t find_behind_dispatcher(uint32_t ifindex, uint32_t map,
+				       char name[static BPF_OBJ_NAME_LEN])
 {
 	uint32_t programs[DISPATCHER_PROGRAMS_MAX];
 	int count = dispatcher_programs(ifindex, programs);
-	char name[BPF_OBJ_NAME_LEN];
 
 	for (int i = 0; i < count; i++)
 		if (program_uses(programs[i], map, name))
@@ -104,8 +104,28 @@ bool attachment_query(uint32_t ifindex, struct attachment *attachment)
 		attachment->ours = program;
 	attachment->dispatcher = !strcmp(name, DISPATCHER_NAME);
 	if (attachment->dispatcher)
-		attachment->ours = find_behind_dispatcher(ifindex, map);
+		attachment->ours = find_behind_dispatcher(ifindex, map, name);
+	attachment->frags = !strcmp(name, "lb_frags");
 	return true;
+}
+
+int attachment_put(uint32_t ifindex, bool generic, const char *program, uint32_t old)
+{
+	LIBBPF_OPTS(bpf_xdp_attach_opts, attach_options);
+	uint32_t flags = generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
+	int fd = pin_open(program), err;
+
+	if (fd < 0)
+		return fd;
+	if (old)
+		attach_options.old_prog_fd = bpf_prog_get_fd_by_id(old);
+	else
+		flags |= XDP_FLAGS_UPDATE_IF_NOEXIST;
+	err = bpf_xdp_attach(ifindex, fd, flags, &attach_options);
+	if (attach_options.old_prog_fd > 0)
+		close(attach_options.old_prog_fd);
+	close(fd);
+	return err;
 }
 
 const char *attachment_mode(const struct attachment *attachment)

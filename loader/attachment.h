@@ -17,6 +17,7 @@ struct attachment {
 	bool generic;    /* else native */
 	uint32_t ours;   /* id of the balancer's, 0 if it is not there */
 	bool dispatcher; /* the device's own is libxdp's dispatcher */
+	bool frags;      /* ours is lb_frags */
 };
 
 /* False: there is no XDP program on the device. */
@@ -24,6 +25,12 @@ bool attachment_query(uint32_t ifindex, struct attachment *attachment);
 
 /* "native" or "generic" */
 const char *attachment_mode(const struct attachment *attachment);
+
+/*
+ * Puts a pinned program on a device, in the place of that of id `old`, which is 0 if there
+ * must be none. Returns 0 or -errno.
+ */
+int attachment_put(uint32_t ifindex, bool generic, const char *program, uint32_t old);
 
 /* How many devices ours is attached to; their names go into text, with commas between. */
 int attachment_list(char *text, size_t size);

@@ -3,12 +3,10 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
-#include <unistd.h>
 #include <xdp/libxdp.h>
 
 #include "dispatcher.h"
-#include "lb.skel.h"
-#include "pins.h"
+#include "balancer_programs.h"
 
 static int say_nothing(enum libxdp_print_level level, const char *format, va_list arguments)
 {
@@ -19,40 +17,18 @@ static int say_nothing(enum libxdp_print_level level, const char *format, va_lis
 }
 
 /*
- * The kernel adds a flag to maps of devices, which makes libbpf 1.1 believe that the
- * pinned one is of another kind than the object's.
- */
-static int reuse_devices(struct lb_bpf *skeleton)
-{
-	int fd = pin_open("devices");
-	int err = fd < 0 ? fd : bpf_map__reuse_fd(skeleton->maps.devices, fd);
-
-	if (fd >= 0)
-		close(fd);
-	return err;
-}
-
-/*
  * A program that is loaded as such can't go behind the dispatcher, for it becomes part of
  * it. So there it is loaded anew, with the maps that are pinned, and alone of its object.
  */
 static struct lb_bpf *open_object(const char *wanted)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, open_options, .pin_root_path = options.pin_dir);
-	struct lb_bpf *skeleton = lb_bpf__open_opts(&open_options);
+	struct lb_bpf *skeleton = balancer_open();
 	struct bpf_program *program;
-	int err;
 
-	if (!skeleton)
-		return NULL;
-	bpf_object__for_each_program(program, skeleton->obj)
-		bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), wanted));
-	err = reuse_devices(skeleton);
-	if (!err)
-		return skeleton;
-	lb_bpf__destroy(skeleton);
-	errno = -err;
-	return NULL;
+	if (skeleton)
+		bpf_object__for_each_program(program, skeleton->obj) bpf_program__set_autoload(
+			program, !strcmp(bpf_program__name(program), wanted));
+	return skeleton;
 }
 
 static int attach(const struct lb_bpf *skeleton, uint32_t ifindex, bool generic, const char *name)

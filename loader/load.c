@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* load and unload: pin the balancer's programs and maps, and take the pins away. */
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
+/* load and unload: pin or replace the balancer's programs and maps, and take the pins away. */
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "attachment.h"
 #include "bpffs.h"
 #include "cmd.h"
-#include "lb.skel.h"
 #include "pins.h"
+#include "balancer_programs.h"
 
-static const char *const pins[] = { "lb",      "lb_frags", "state", "services", "backends",
-				    "secrets", "rings",    "flows", "counters", "devices" };
+static const char *const pins[] = { "lb",       "lb_frags", "next",    "state",
+				    "services", "backends", "secrets", "rings",
+				    "flows",    "counters", "devices" };
 
 #define PINS (sizeof(pins) / sizeof(pins[0]))
 
@@ -28,50 +25,18 @@ static void unpin_all(void)
 	}
 }
 
-static enum status pin_program(struct bpf_program *program)
-{
-	char path[PIN_PATH_MAX];
-	int err;
-
-	pin_path(path, bpf_program__name(program));
-	err = bpf_program__pin(program, path);
-	return err ? fail(FAILED, "can't pin '%s': %s", path, strerror(-err)) : DONE;
-}
-
-/* libbpf pins the maps as it creates them, below the pin root path. */
-static enum status load_programs(void)
-{
-	LIBBPF_OPTS(bpf_object_open_opts, open_options, .pin_root_path = options.pin_dir);
-	struct lb_bpf *skeleton = lb_bpf__open_opts(&open_options);
-	enum status status = DONE;
-	int err;
-
-	if (!skeleton)
-		return fail(FAILED, "can't open the balancer's object: %s", strerror(errno));
-	err = lb_bpf__load(skeleton);
-	if (err)
-		status = fail(FAILED, "the kernel refuses the balancer's program: %s",
-			      err == -EPERM ? "this needs root" : strerror(-err));
-	if (!status)
-		status = pin_program(skeleton->progs.lb);
-	if (!status)
-		status = pin_program(skeleton->progs.lb_frags);
-	lb_bpf__destroy(skeleton);
-	return status;
-}
-
 static enum status load_locked(void)
 {
 	enum status status;
 	char devices[256];
 
-	if (pin_exists("lb_frags"))
-		return fail(FAILED, "the balancer is loaded at '%s' already", options.pin_dir);
+	if (pin_exists("lb_frags")) /* the last that is pinned */
+		return balancer_replace();
 	if (attachment_list(devices, sizeof(devices)))
 		return fail(FAILED, "the maps at '%s' are in use by the program on %s",
 			    options.pin_dir, devices);
 	unpin_all(); /* what a load that was killed left behind */
-	status = load_programs();
+	status = balancer_pin();
 	if (!status)
 		return DONE;
 	unpin_all();

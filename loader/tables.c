@@ -40,6 +40,8 @@ static size_t mapped_length(enum map map)
 	return (layout[map].value_size * layout[map].entries + page - 1) / page * page;
 }
 
+#define OTHER_VERSION "is of another version: 'detach', 'unload', 'load' and 'apply' again"
+
 static enum status open_map(struct tables *tables, const char *pin_dir, enum map map)
 {
 	struct bpf_map_info info = {};
@@ -57,8 +59,7 @@ static enum status open_map(struct tables *tables, const char *pin_dir, enum map
 							      : strerror(errno));
 	if (bpf_obj_get_info_by_fd(tables->fd[map], &info, &length) ||
 	    info.value_size != layout[map].value_size || info.max_entries != layout[map].entries)
-		return fail(NOT_LOADED,
-			    "the map '%s' is of another version: 'unload' and 'load' again", path);
+		return fail(NOT_LOADED, "the map '%s' " OTHER_VERSION, path);
 	if (!layout[map].mapped)
 		return DONE;
 	memory = mmap(NULL, mapped_length(map), PROT_READ | PROT_WRITE, MAP_SHARED, tables->fd[map],
@@ -69,24 +70,45 @@ static enum status open_map(struct tables *tables, const char *pin_dir, enum map
 	return DONE;
 }
 
+static struct tables *new_tables(void)
+{
+	struct tables *tables = calloc(1, sizeof(*tables));
+
+	if (!tables)
+		exit(fail(FAILED, "out of memory"));
+	tables->directory = -1;
+	for (int map = 0; map < MAPS; map++)
+		tables->fd[map] = -1;
+	return tables;
+}
+
+static enum status open_maps(struct tables *tables, const char *pin_dir)
+{
+	enum status status = DONE;
+
+	for (int map = 0; !status && map < MAPS; map++)
+		status = open_map(tables, pin_dir, map);
+	if (!status && tables_state(tables)->abi && tables_state(tables)->abi != LB_ABI)
+		status = fail(NOT_LOADED, "what is loaded at '%s' " OTHER_VERSION, pin_dir);
+	return status;
+}
+
+enum status tables_check(const char *pin_dir)
+{
+	struct tables *tables = new_tables();
+	enum status status = open_maps(tables, pin_dir);
+
+	tables_close(tables);
+	return status;
+}
+
 enum status tables_open(const char *pin_dir, struct tables **tables)
 {
-	struct tables *t = calloc(1, sizeof(*t));
-	enum status status;
+	struct tables *t = new_tables();
+	enum status status = pins_lock(pin_dir, &t->directory);
 
-	if (!t)
-		return fail(FAILED, "out of memory");
-	t->directory = -1;
-	for (int map = 0; map < MAPS; map++)
-		t->fd[map] = -1;
-	status = pins_lock(pin_dir, &t->directory);
-	for (int map = 0; !status && map < MAPS; map++)
-		status = open_map(t, pin_dir, map);
-	if (!status && tables_state(t)->abi && tables_state(t)->abi != LB_ABI)
-		status = fail(
-			NOT_LOADED,
-			"what is loaded at '%s' is of another version: 'unload' and 'load' again",
-			pin_dir);
+	if (!status)
+		status = open_maps(t, pin_dir);
 	if (status)
 		tables_close(t);
 	else
