@@ -101,8 +101,9 @@ struct backend {
 	uint16_t mtu;
 	uint16_t df_clear_mtu; /* of those that routers may cut on the way */
 	uint8_t reserved[6];
-	struct address address;
-	uint8_t unused[16];
+	struct address address; /* also of one that was removed, if removed_at is not 0 */
+	uint64_t removed_at;    /* wall clock in s */
+	uint8_t unused[8];
 	/* Bit id - 1: it is a member of that service and not down. */
 	uint32_t services[MAX_SERVICES / 32];
 };

@@ -7,6 +7,7 @@
 #include "edit.h"
 #include "fingerprint.h"
 #include "horizon.h"
+#include "reuse.h"
 #include "synchronised.h"
 
 /* Every token and every stamp in flight would change its meaning. */
@@ -42,6 +43,8 @@ static enum status publish(struct edit *edit, const char *file, bool force)
 
 	if (!status)
 		status = refuse_new_index_bits(wanted, edit->config, force);
+	if (!status && !force)
+		status = reuse_check(edit->tables, wanted);
 	if (!status)
 		status = check_clock(wanted);
 	if (!status)

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* backend: add, set, del and show one backend of the running configuration. */
+/* backend: add, set, drain, del and show one backend of the running configuration. */
 #include <string.h>
 
 #include "address.h"
 #include "cmd.h"
+#include "drain.h"
 #include "edit.h"
 #include "report.h"
 
@@ -69,8 +70,12 @@ static enum status change(struct words *words, bool add)
 			      address_print(&backend->address).text);
 	else if (!add && !backend->assigned)
 		status = fail(FAILED, "there is no backend %u", index);
-	while (!status && words->count)
-		status = take_pair(words, backend);
+	while (!status && words->count) {
+		if (words_take(words, "force"))
+			edit.force = true;
+		else
+			status = take_pair(words, backend);
+	}
 	if (!status && address_is_zero(&backend->address))
 		status = fail(USAGE, "backend %u needs an address", index);
 	backend->assigned = true;
@@ -142,9 +147,12 @@ static enum status show(struct words *words)
 }
 
 static const struct command commands[] = {
-	{ "add", "INDEX address A [lladdr MAC] [forward l2|ipip|gue] [state up|drain|down]", add },
-	{ "set", "INDEX [address A] [lladdr MAC] [forward l2|ipip|gue] [state up|drain|down]",
+	{ "add", "INDEX address A [lladdr MAC] [forward l2|ipip|gue] [state up|drain|down] [force]",
+	  add },
+	{ "set",
+	  "INDEX [address A] [lladdr MAC] [forward l2|ipip|gue] [state up|drain|down] [force]",
 	  set },
+	{ "drain", "INDEX [wait SECONDS]", backend_drain },
 	{ "del", "INDEX", del },
 	{ "show", "[INDEX]", show },
 	{ 0 },

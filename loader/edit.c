@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "edit.h"
+#include "reuse.h"
 
 enum status edit_begin(struct edit *edit)
 {
@@ -8,6 +9,7 @@ enum status edit_begin(struct edit *edit)
 	if (status)
 		return status;
 	edit->config = config_new();
+	edit->force = false;
 	status = tables_read(edit->tables, edit->config);
 	if (status)
 		edit_end(edit);
@@ -18,6 +20,8 @@ enum status edit_publish(struct edit *edit, enum status status)
 {
 	if (!status)
 		status = config_validate(edit->config);
+	if (!status && !edit->force)
+		status = reuse_check(edit->tables, edit->config);
 	if (!status)
 		status = tables_publish(edit->tables, edit->config);
 	edit_end(edit);

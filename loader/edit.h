@@ -8,6 +8,7 @@
 struct edit {
 	struct tables *tables;
 	struct config *config;
+	bool force; /* an index may go to another address at once */
 };
 
 /* Where it fails there is nothing to end. */

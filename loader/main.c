@@ -23,7 +23,7 @@ static const struct command commands[] = {
 	{ "unload", "", cmd_unload },
 	{ "attach", "dev DEV [native|generic]", cmd_attach },
 	{ "detach", "dev DEV", cmd_detach },
-	{ "backend", "{ add | set | del | show } ...", cmd_backend },
+	{ "backend", "{ add | set | drain | del | show } ...", cmd_backend },
 	{ "service", "{ add | set | del | show | backend } ...", cmd_service },
 	{ "secret", "{ generate | add | use | del | show } ...", cmd_secret },
 	{ "token", "{ encode | decode } ...", cmd_token },

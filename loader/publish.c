@@ -5,6 +5,7 @@
 #include <net/if.h>
 #include <string.h>
 #include <sys/timex.h>
+#include <time.h>
 
 #include "../include/stamp.h"
 #include "address.h"
@@ -135,6 +136,15 @@ static void fill_backend(struct backend *line, const struct backend *live,
 		memcpy(line->eth_dst, backend->lladdr, sizeof(line->eth_dst));
 }
 
+/* An index that was given up keeps its last address. */
+static void fill_removed(struct backend *line, const struct backend *live)
+{
+	*line = (struct backend){
+		.address = live->address,
+		.removed_at = live->assigned ? (uint64_t)time(NULL) : live->removed_at,
+	};
+}
+
 static enum status fill_backends(struct tables *tables, uint32_t bank, const struct config *config)
 {
 	static struct next_hop hops[MAX_BACKENDS];
@@ -144,9 +154,10 @@ static enum status fill_backends(struct tables *tables, uint32_t bank, const str
 	for (uint32_t i = 0; !status && i < MAX_BACKENDS; i++) {
 		const struct config_backend *backend = &config->backends[i];
 
-		memset(&lines[i], 0, sizeof(lines[i]));
-		if (!backend->assigned)
+		if (!backend->assigned) {
+			fill_removed(&lines[i], tables_backend(tables, i));
 			continue;
+		}
 		fill_backend(&lines[i], tables_backend(tables, i), config, backend, &hops[i]);
 		if (lines[i].ifindex)
 			status = allow_device(tables, lines[i].ifindex);

@@ -139,6 +139,15 @@ ROWS = {
         ("backend del", NO_NUMBER, USAGE),
         ("backend add x", NUMBER, USAGE),
         ("backend set x", NUMBER, USAGE),
+        ("backend drain", NO_NUMBER, USAGE),
+        ("backend drain x", NUMBER, USAGE),
+        ("backend drain 1 x", "unexpected word 'x'", USAGE),
+        ("backend drain 1 wait", "wait needs a number", USAGE),
+        ("backend drain 1 wait 0", "wait must lie between 1 and 604800, not '0'", USAGE),
+        ("backend drain 1 wait 5 x", "unexpected word 'x'", USAGE),
+        ("backend drain 9", "there is no backend 9", FAILED),
+        ("backend set 1 address 10.0.0.13", "backend 1 is at 10.0.0.11, whose connections would go "
+         "to the new address; 'force' does it all the same", FAILED),
         ("backend del x", NUMBER, USAGE),
         ("backend show x", NUMBER, USAGE),
         ("backend add 4096 address 10.0.0.13", RANGE, USAGE),
@@ -279,7 +288,7 @@ ROWS = {
 
 NOUNS = ("backend", "service", "service backend", "secret", "token", "key", "server")
 LEAVES = ("apply", "check", "load", "unload", "attach", "detach", "show", "stats", "backend add",
-          "backend set", "backend del", "backend show", "service add", "service set",
+          "backend set", "backend drain", "backend del", "backend show", "service add", "service set",
           "service del", "service show", "service backend add", "service backend set",
           "service backend del", "secret generate", "secret add", "secret use", "secret del",
           "secret show", "token encode", "token decode", "key generate", "server attach",
