@@ -54,17 +54,30 @@ static __always_inline const struct backend *pick_join_port(struct packet *pkt,
 	return backend && backend->state != BACKEND_DOWN ? backend : NULL;
 }
 
-static __always_inline const struct backend *pick_token(struct packet *pkt,
+static __always_inline void note_join(struct state *state, uint32_t epoch)
+{
+	uint32_t now = bpf_ktime_get_coarse_ns() >> JOINED_SHIFT;
+	uint32_t *joined = &state->joined[epoch % TOKEN_EPOCHS];
+
+	if (*joined != now)
+		*joined = now;
+}
+
+static __always_inline const struct backend *pick_token(struct packet *pkt, struct state *state,
 							const struct cluster *cluster)
 {
-	uint32_t key = pkt->bank * TOKEN_EPOCHS + token_epoch(pkt->value);
+	uint32_t epoch = token_epoch(pkt->value), key = pkt->bank * TOKEN_EPOCHS + epoch;
 	const struct secret *secret = bpf_map_lookup_elem(&secrets, &key);
+	const struct backend *backend;
 
 	if (!secret || !secret->present)
 		return NULL;
 	uint32_t body = token_look_up(&secret->rounds, pkt->value);
 
-	return member_at(pkt, token_index(body, cluster->index_bits), REASON_token);
+	backend = member_at(pkt, token_index(body, cluster->index_bits), REASON_token);
+	if (backend)
+		note_join(state, epoch);
+	return backend;
 }
 
 static __always_inline const struct backend *pick_stamp(struct packet *pkt, struct state *state,
@@ -92,7 +105,7 @@ static __always_inline const struct backend *pick_named(struct packet *pkt, stru
 		if (service->joins == JOINS_RING)
 			return NULL;
 		*why = REASON_ring_token_unroutable;
-		return pick_token(pkt, cluster);
+		return pick_token(pkt, state, cluster);
 	case CLUE_NEW:
 		*why = REASON_ring_new;
 		return NULL;

@@ -158,12 +158,17 @@ struct clock {
 	uint32_t pad;
 };
 
+/* CLOCK_MONOTONIC >> 30, so that a CPU writes no more than once in 1.07 s. */
+#define JOINED_SHIFT 30
+
 /* The one value of the map of the same name. */
 struct state {
 	uint32_t abi; /* LB_ABI, or 0 before the first apply: all packets are the host's */
 	uint32_t generation;
 	struct cluster cluster[BANKS];
-	uint8_t pad[24];
+	/* By epoch: when a join by its tokens last found a backend; 0: none did. */
+	uint32_t joined[TOKEN_EPOCHS];
+	uint8_t pad[8];
 	struct clock clock;
 	uint64_t error_turn_ns; /* CLOCK_MONOTONIC: bounds how many ICMP errors are sent */
 };

@@ -193,6 +193,17 @@ static void flip(struct tables *tables)
 	__atomic_store_n(&state->abi, LB_ABI, __ATOMIC_RELEASE);
 }
 
+/* Joins by another secret of the same epoch were not by this one. */
+static void forget_joins(struct tables *tables, uint32_t bank)
+{
+	const struct secret *old = secrets_of(tables, (bank + 1) % BANKS);
+	const struct secret *new = secrets_of(tables, bank);
+
+	for (uint32_t epoch = 0; epoch < TOKEN_EPOCHS; epoch++)
+		if (memcmp(&old[epoch].secret, &new[epoch].secret, sizeof(new->secret)))
+			tables_state(tables)->joined[epoch] = 0;
+}
+
 /* What the old bank held goes when the last packet is through; else the next publication's turn. */
 static void retire(struct tables *tables, uint32_t bank)
 {
@@ -220,6 +231,7 @@ enum status tables_publish(struct tables *tables, const struct config *config)
 	fill_secrets(tables, bank, config);
 	fill_cluster(tables, bank, config);
 	flip(tables);
+	forget_joins(tables, bank);
 	retire(tables, (bank + 1) % BANKS);
 	return DONE;
 }

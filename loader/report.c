@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <net/if.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "address.h"
 #include "report.h"
@@ -190,6 +191,19 @@ struct json_object *report_services(const struct edit *edit, const struct config
 	return object;
 }
 
+/* Nothing, where there was none. */
+static void report_last_join(struct json_object *row, const struct state *state, uint32_t epoch)
+{
+	struct timespec now;
+	uint64_t turns;
+
+	if (!state->joined[epoch])
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	turns = ((now.tv_sec * 1000000000ull + now.tv_nsec) >> JOINED_SHIFT) - state->joined[epoch];
+	report_number(row, "last-join-s", (turns << JOINED_SHIFT) / 1000000000);
+}
+
 struct json_object *report_secrets(const struct edit *edit)
 {
 	struct json_object *object = json_object_new_object();
@@ -205,6 +219,7 @@ struct json_object *report_secrets(const struct edit *edit)
 		report_text(row, "file", edit->config->secrets[epoch].file);
 		report_text(row, "secret", "(hidden)");
 		report_add(row, "issuing", json_object_new_boolean(epoch == edit->config->epoch));
+		report_last_join(row, tables_state(edit->tables), epoch);
 		json_object_array_add(list, row);
 	}
 	return object;
