@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Numbers in network byte order, at any address. */
 #ifndef HANDSHAKE_BYTES_H
 #define HANDSHAKE_BYTES_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* What follows from keys and tokens: other tokens, sequence numbers, HMACs. */
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What the dialects of MPTCP differ in. */
 #ifndef HANDSHAKE_DIALECTS_H
 #define HANDSHAKE_DIALECTS_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* SHA-1 and SHA-256 from OpenSSL's libcrypto. */
 #include <openssl/sha.h>
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* NEW_KEY of draft-baerts-tcpm-mptcpext-00, by which two ends see that they have the same key. */
 #include <string.h>
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * Joins, and addresses announced for them. Whoever sends an HMAC puts its own key and nonce
  * first, so that hmacA and hmacB of RFC 8684 are one function.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The three segments that open a connection: which dialect the two ends agree on. */
 #include <string.h>
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* From options to bytes. Each function writes what follows the subtype, and returns its end. */
 #include <string.h>
 

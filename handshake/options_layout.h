@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Where things stand in MPTCP options (RFC 8684 section 3; RFC 6824 where it differs). */
 #ifndef HANDSHAKE_OPTIONS_LAYOUT_H
 #define HANDSHAKE_OPTIONS_LAYOUT_H

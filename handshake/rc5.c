@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * RC5 (Rivest, "The RC5 encryption algorithm", 1995) with w = 16, r = 16 and b = 4. Bytes make
  * words least significant first, both in the key and in the block.

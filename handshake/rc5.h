@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* RC5 on blocks of 32 bits: the cipher that draft-paasch-mptcp-loadbalancer names as an example. */
 #ifndef HANDSHAKE_RC5_H
 #define HANDSHAKE_RC5_H

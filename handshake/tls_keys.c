@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The application's keys: exported from TLS, derived from a shared secret, or null. */
 #include <openssl/crypto.h>
 #include <openssl/hmac.h>

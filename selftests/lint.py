@@ -18,7 +18,7 @@ def files():
 
 def lacks_spdx(path, lines):
     wanted = "GPL-2.0-only"
-    if path.startswith("include/"):
+    if path.startswith(("include/", "handshake/")):
         wanted = "GPL-2.0-only OR BSD-2-Clause"
     return not any(f"SPDX-License-Identifier: {wanted}" in line for line in lines[:2])
 
