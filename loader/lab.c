@@ -114,7 +114,8 @@ static enum status start_peer(const struct lab *lab, const char *space, const ch
 		argv[count++] = "write";
 		argv[count++] = file;
 	}
-	if (!lab_start(space, argv, program) || !fgets(line, sizeof(line), program->answers))
+	if (!lab_start(space, argv, program) ||
+	    (!fgets(line, sizeof(line), program->answers) && !interrupted))
 		return fail(FAILED, "%s cannot be started in the namespace of %s", lab->peer,
 			    space);
 	return DONE;

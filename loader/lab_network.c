@@ -77,6 +77,7 @@ bool lab_start(const char *space, const char *const *argv, struct lab_program *p
 	program->pid = fork();
 	if (!program->pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		setpgid(0, 0); /* a terminal's ctrl-C is for the lab, which ends them in order */
 		if (space)
 			enter(space);
 		dup2(orders[0], STDIN_FILENO);

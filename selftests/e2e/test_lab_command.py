@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 from tap import exit_on_signals, run_tests
 from topology import BPFFS, BUILD, NETNS, RUN, Failure, names_in, run
@@ -15,6 +16,8 @@ from topology import BPFFS, BUILD, NETNS, RUN, Failure, names_in, run
 LOADER = os.path.join(BUILD, "mptcp-lb")
 DONE, FAILED, USAGE = range(3)
 NO_BODY = 65534
+SETTING_UP = 0.4  # seconds; the namespaces take about as long
+CLEANING_UP = 0.05
 
 
 def lab(*words, **options):
@@ -83,6 +86,23 @@ def interrupt():
     nothing_left()
 
 
+def interrupt_twice():
+    """As a terminal does: whatever the lab has started gets it as well, and again."""
+    for line in (0, 2):
+        with subprocess.Popen([LOADER, "lab"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, start_new_session=True) as process:
+            for _ in range(line):
+                process.stdout.readline()
+            time.sleep(SETTING_UP if not line else 0)
+            os.killpg(process.pid, signal.SIGINT)
+            time.sleep(CLEANING_UP)
+            os.killpg(process.pid, signal.SIGINT)
+            said = process.communicate(timeout=60)[1]
+        if process.returncode != FAILED or said.splitlines()[-1] != "mptcp-lb: interrupted":
+            raise Failure(f"status {process.returncode}: {said}")
+        nothing_left()
+
+
 def refuse(status, sentence, *words, **options):
     done = lab(*words, **options)
     if (done.returncode, done.stderr, done.stdout) != (status, f"mptcp-lb: {sentence}\n", ""):
@@ -107,6 +127,7 @@ def main():
                                     ("g", "tls13"))),
             ("tshark reads its captures of RFC 8684, and derives the same token", read_captures),
             ("interrupted, it cleans up", interrupt),
+            ("interrupted twice from a terminal, it cleans up", interrupt_twice),
             ("wrong input gets one sentence", refuse_wrong_input),
     ])
 
