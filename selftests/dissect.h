@@ -22,13 +22,22 @@ struct dissected {
 /* What a walk over the options finds. */
 struct dissected_options {
 	bool malformed, capable;
-	bool joins;   /* MP_JOIN of 12 bytes: the last counts */
+	bool joins;   /* MP_JOIN as in a SYN: the last counts */
 	bool stamped; /* timestamps: the first count, whatever follows them */
 	uint32_t token;
 	uint32_t tsval, tsecr;
 };
 
 enum { DISSECT_SYN = 2, DISSECT_ACK = 16 };
+
+/*
+ * An MP_JOIN in a SYN has 12 bytes (RFC 8684 section 3.2), or four more where tokens have 64 bits
+ * (draft-paasch-mptcp-application-authentication-00). That of a SYN/ACK has 16, too.
+ */
+static inline bool dissect_is_join_length(uint8_t length)
+{
+	return length == 12 || length == 16;
+}
 
 static inline uint32_t dissect_number(const uint8_t *at, int bytes)
 {
@@ -126,7 +135,7 @@ static inline void dissect_option(const uint8_t *option, const uint8_t *stop,
 		found->tsecr = dissect_number(option + 6, 4);
 	} else if (option[0] == 30 && option[1] >= 3 && option + 3 <= stop && option[2] / 16 == 0) {
 		found->capable = true;
-	} else if (option[0] == 30 && option[1] == 12 && option + 8 <= stop &&
+	} else if (option[0] == 30 && dissect_is_join_length(option[1]) && option + 8 <= stop &&
 		   option[2] / 16 == 1) {
 		found->joins = true;
 		found->token = dissect_number(option + 4, 4);
