@@ -36,17 +36,21 @@ struct segment {
 };
 
 /*
- * Read anew each time: where two branches meet, clang 14 would keep a pointer's low half and
- * extend it again (w3 = w3), which the verifier of Linux 6.18 takes for the end of a pointer.
+ * Read anew each time, from a context that the compiler knows nothing of. Else, where two
+ * branches meet, clang 14 keeps a pointer's low half and extends it again (w3 = w3), which the
+ * verifier of Linux 6.18 takes for the end of a pointer; and clang 22 keeps the field's address
+ * in a register, which no verifier lets it read by.
  */
 static __always_inline void *segment_start(const struct __sk_buff *skb)
 {
-	return (void *)(long)*(const volatile uint32_t *)&skb->data;
+	asm volatile("" : "+r"(skb));
+	return (void *)(long)skb->data;
 }
 
 static __always_inline void *segment_end(const struct __sk_buff *skb)
 {
-	return (void *)(long)*(const volatile uint32_t *)&skb->data_end;
+	asm volatile("" : "+r"(skb));
+	return (void *)(long)skb->data_end;
 }
 
 /* Makes the first `length` bytes readable: drivers may leave all but a few in fragments. */
