@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The server side's maps: the only file that touches them. */
+/* The server side's maps: no file but server_maps.c and server_entries.c touches them. */
 #ifndef SERVER_MAPS_H
 #define SERVER_MAPS_H
 
