@@ -159,4 +159,14 @@ static inline struct dissected_options dissect_options(const uint8_t *at, const 
 	return found;
 }
 
+/* The remainder of all 16-bit words: 0 where the checksum among them is right. */
+static inline uint32_t dissect_sum(const uint8_t *bytes, size_t length)
+{
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < length; i++)
+		sum += i % 2 ? bytes[i] : bytes[i] << 8;
+	return sum % 0xffff;
+}
+
 #endif

@@ -3,22 +3,8 @@
 #include "xdp_host.h"
 
 #include "../../bpf/lb.bpf.c"
-#include "../dissect.h"
-
-#define WALL_MS 0xc4653601u
-#define INDEX_BITS 8
-#define BACKENDS (1 << INDEX_BITS)
-#define IS_DOWN 30
-#define SEED 0x9e3779b1
-#define PORT_STAMPS_OFF 8001
-
-static const uint8_t service_v4[16] = { [10] = 0xff, [11] = 0xff, 192, 0, 2, 1 };
-static const uint8_t service_v6[16] = { 0x20, 0x01, 0x0d, 0xb8, 0, 1, [15] = 1 };
-static const struct token_secret secret_1 = { 0x0706050403020100, 0x0f0e0d0c0b0a0908 };
-
-static struct ring ring;
-static struct one_ring ring_map;
-static struct host_map *counters_map, *services_map;
+#include "lb_cluster.h"
+#include "lb_flows.h"
 
 /* What became of a frame. */
 struct outcome {
@@ -27,97 +13,14 @@ struct outcome {
 	uint32_t start, length;
 };
 
-static void add_line(const uint8_t address[16], uint16_t port, uint16_t id)
-{
-	struct service service = { .id = id, .stamps = port != PORT_STAMPS_OFF };
-	struct service *lines = (struct service *)services_map->values;
-	uint32_t line;
-
-	memcpy(&service.address, address, sizeof(service.address));
-	service.port = bpf_htons(port);
-	service.flow_key = flow_key_of(0, service.address.halves, service.port);
-	line = service_line(&service.address, service.port, SEED);
-	while (lines[line % SERVICE_LINES].id)
-		line++;
-	lines[line % SERVICE_LINES] = service;
-}
-
-static void add_services(void)
-{
-	services_map = HOST_MAP(services);
-	for (int v6 = 0; v6 < 2; v6++) {
-		const uint8_t *address = v6 ? service_v6 : service_v4;
-
-		add_line(address, 443, 1 + v6);
-		add_line(address, PORT_STAMPS_OFF, 3 + v6);
-		add_line(address, 0, ADDRESS_LINE);
-	}
-}
-
-/* All indices are backends, by each of the ways to forward; one is down. */
-static void add_backends(void)
-{
-	struct backend *added = (struct backend *)HOST_MAP(backends)->values;
-
-	for (uint32_t index = 0; index < BACKENDS; index++) {
-		added[index] = (struct backend){
-			.eth_dst = { 2, 0, 0, 1, 0, index },
-			.eth_src = { 2, 0, 0, 0, 0, 0xbb },
-			.ifindex = 1 + index / 128,
-			.assigned = 1,
-			.forward = index % 3,
-			.address_is_v6 = index & 1,
-		};
-		if (index != IS_DOWN)
-			memset(added[index].services, 0xff, sizeof(added[index].services));
-	}
-	for (uint32_t slot = 0; slot < RING_SLOTS; slot++)
-		ring.slot[slot] = 1 + slot % IS_DOWN;
-}
-
-static void add_rings(void)
-{
-	struct host_map *inner =
-		host_map_add(&ring_map, BPF_MAP_TYPE_ARRAY, sizeof(uint32_t), sizeof(ring), 1);
-	void **outer = (void **)host_map_add(&rings, BPF_MAP_TYPE_ARRAY_OF_MAPS, sizeof(uint32_t),
-					     sizeof(void *), MAX_RINGS)
-			       ->values;
-
-	outer[0] = &ring_map;
-	memcpy(inner->values, &ring, sizeof(ring));
-}
-
-static void add_state(void)
-{
-	struct state *now = (struct state *)HOST_MAP(state)->values;
-	struct secret *secret = &((struct secret *)HOST_MAP(secrets)->values)[1];
-
-	secret->present = 1;
-	token_tabulate(&secret_1, 1, &secret->rounds);
-	now->abi = LB_ABI;
-	now->clock.due_jiffies = CLOCK_FROZEN;
-	now->clock.wall_ms = WALL_MS;
-	now->cluster[0] = (struct cluster){
-		.index_bits = INDEX_BITS,
-		.epoch = 1,
-		.service_seed = SEED,
-		.tunnel_length = 24,
-		.tunnel_length_v6 = 96,
-	};
-	for (uint32_t slot = 0; slot < BACKENDS; slot++)
-		now->cluster[0].owner[slot] = slot;
-	counters_map = HOST_MAP(counters);
-}
+#define NO_TURN_NS UINT32_MAX /* later than the host's clock by more than may be */
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
 	(void)argv;
-	add_services();
-	add_backends();
-	add_rings();
-	add_state();
+	add_cluster();
 	return 0;
 }
 
@@ -155,11 +58,18 @@ static void read_counters(struct outcome *outcome)
 	claim(backends == is_for_backend(outcome->reason), "a backend is counted wrongly");
 }
 
+/* Whether an error may be sent about a frame of that length. */
+static bool has_turn(size_t length)
+{
+	return length % 2 == 0;
+}
+
 static struct outcome run(const uint8_t *frame, size_t length, size_t fragments)
 {
 	struct outcome outcome = { .backend = -1 };
 	struct xdp_md ctx = { .ingress_ifindex = 1 };
 
+	cluster_state->error_turn_ns = has_turn(length) ? 0 : NO_TURN_NS;
 	host_frame_set(frame, length, fragments);
 	host_xdp_point(&ctx);
 	outcome.action = fragments ? lb_frags(&ctx) : lb(&ctx);
@@ -170,14 +80,14 @@ static struct outcome run(const uint8_t *frame, size_t length, size_t fragments)
 	return outcome;
 }
 
-/* What goes to the host or to nobody is as it was; what is sent on has all of it at its end. */
+/* What goes to the host is as it was; what is sent on has all of it at its end. */
 static void check_bytes(const struct outcome *outcome, const uint8_t *frame, size_t length)
 {
 	uint32_t kept = length;
 
 	if (outcome->backend >= 0)
 		kept = length - 14 - (length > 18 ? 8 : 0); /* MACs, tags, Ethernet type */
-	if (to_sender >> outcome->reason & 1)
+	if (to_sender >> outcome->reason & 1 || outcome->action == XDP_DROP)
 		return;
 	claim(outcome->backend >= 0 || outcome->length == length, "a frame that stays has grown");
 	claim(outcome->length >= length, "a frame has lost something");
@@ -212,8 +122,7 @@ static uint32_t index_of_stamp(uint32_t tsecr)
 static void check_clue(const struct outcome *outcome, const struct dissected *segment,
 		       const struct dissected_options *options)
 {
-	bool is_join = (segment->flags & (DISSECT_SYN | DISSECT_ACK)) == DISSECT_SYN &&
-		       options->joins && !options->capable;
+	bool is_join = is_new(segment) && options->joins && !options->capable;
 
 	if (outcome->reason == REASON_token)
 		claim(segment->has_tcp && is_join && !options->malformed &&
@@ -230,14 +139,71 @@ static void check_clue(const struct outcome *outcome, const struct dissected *se
 		claim(!is_join && !options->malformed, "a join is taken for a new connection");
 }
 
+static void check_join_port(const struct outcome *outcome, const struct dissected *segment)
+{
+	uint32_t index = segment->dport - JOIN_PORT;
+
+	if (!segment->has_tcp)
+		return;
+	if (outcome->reason == REASON_join_port)
+		claim(index == (uint32_t)outcome->backend && index != IS_NO_MEMBER,
+		      "a join port leads to another backend, or to no member");
+	if (outcome->reason == REASON_ring_join_port_unroutable)
+		claim(index == IS_DOWN || index == IS_NO_MEMBER,
+		      "a join port does not lead to its backend");
+}
+
+static void check_flow(const struct outcome *outcome, const struct dissected *segment,
+		       const struct dissected_options *options)
+{
+	int32_t backend = segment->has_tcp ? backend_of_flow(segment, options) : -1;
+
+	if (outcome->reason == REASON_flow)
+		claim(backend == outcome->backend && backend >= 0,
+		      "a packet goes by a flow that is not there, or another backend's");
+	if (outcome->backend < 0 || !segment->has_tcp)
+		return;
+	if (backend >= 0 && backend != IS_DOWN && segment->is_whole)
+		claim(outcome->reason == REASON_flow, "a flow is forgotten");
+	check_remembered(segment, options, outcome->reason == REASON_token, outcome->backend);
+}
+
+/* An answer quotes the beginning of what did not fit, and its sums are right. */
+static void check_too_big(const struct outcome *outcome, const uint8_t *frame, size_t whole,
+			  const struct dissected *segment)
+{
+	size_t link = segment->ip - frame, header = segment->v6 ? 40 : 20;
+	const uint8_t *answer = host_frame.memory + outcome->start + link;
+	const uint8_t *message = answer + header;
+	size_t length = outcome->length - link, left = length - header;
+	uint32_t sum = segment->v6 ? dissect_sum(answer + 8, length - 8) + 58 + left
+				   : dissect_sum(message, left);
+
+	claim(segment->has_tcp, "an answer to what is no TCP");
+	claim(has_turn(whole), "an answer out of turn");
+	claim(length == (segment->v6 ? 1280 : 96), "an answer is too long or too short");
+	claim(!memcmp(message + 8, segment->ip, left - 8), "the quote is none");
+	claim(sum % 0xffff == 0, "a checksum of an answer is wrong");
+	claim(segment->v6 || !dissect_sum(answer, header), "a checksum of IP is wrong");
+	claim(!memcmp(answer + header - (segment->v6 ? 32 : 8), segment->destination,
+		      segment->v6 ? 16 : 4),
+	      "an answer is not from the service");
+	claim(dissect_number(message + 4, 4) <
+		      dissect_number(segment->ip + (segment->v6 ? 4 : 2), 2) +
+			      (segment->v6 ? 40 : 0),
+	      "an answer says that it would have fitted");
+}
+
 /* Bytes behind the IP packet are the link's, and change nothing. */
-static void check_padding(const uint8_t *frame, size_t length, const struct outcome *before)
+static void check_padding(const uint8_t *frame, size_t length, const struct dissected *segment,
+			  const struct outcome *before)
 {
 	uint8_t padded[HOST_FRAME_MAX];
 	struct outcome after;
 
 	memcpy(padded, frame, length);
 	memset(padded + length, 8, 12);
+	remember(segment);
 	after = run(padded, length + 12, 0);
 	claim(after.reason == before->reason && after.backend == before->backend,
 	      "what follows the IP packet changes the decision");
@@ -256,14 +222,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	fragments = bytes[0] < size ? bytes[0] : 0;
 	bytes++;
 	size--;
-	outcome = run(bytes, size, fragments);
-	check_action(&outcome);
-	check_bytes(&outcome, bytes, size);
 	segment = dissect(bytes, size - fragments);
 	if (segment.has_tcp)
 		options = dissect_options(segment.options, segment.end, segment.stop);
+	remember(&segment);
+	outcome = run(bytes, size, fragments);
+	check_action(&outcome);
+	check_bytes(&outcome, bytes, size);
 	check_clue(&outcome, &segment, &options);
+	check_join_port(&outcome, &segment);
+	check_flow(&outcome, &segment, &options);
+	if (outcome.reason == REASON_too_big)
+		check_too_big(&outcome, bytes, size, &segment);
 	if (segment.has_tcp && segment.is_whole && !fragments)
-		check_padding(bytes, size, &outcome);
+		check_padding(bytes, size, &segment, &outcome);
 	return 0;
 }

@@ -10,7 +10,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.path.join(ROOT, "build", "fuzz")
-LONGEST_INPUT = 1024
+LONGEST_INPUT = 1536  # more than IPv6 packets that always fit
 PATIENCE_S = 60  # for the seeds, beyond the time that was asked for
 
 
