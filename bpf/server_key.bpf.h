@@ -28,8 +28,8 @@ static __always_inline enum server_counter take_share(const struct segment *segm
 	struct address network = segment->connection.remote;
 	uint64_t now = bpf_ktime_get_ns(), *whole_at, from;
 
-	server_client_network(&network);
-	whole_at = bpf_map_lookup_elem(&clients, &network);
+	server_network(&network);
+	whole_at = bpf_map_lookup_elem(&networks, &network);
 	if (!whole_at)
 		return SERVER_reserved;
 	from = *whole_at > now ? *whole_at : now;

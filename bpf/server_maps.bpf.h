@@ -60,11 +60,11 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, SERVER_CLIENTS_MAX);
+	__uint(max_entries, SERVER_NETWORKS_MAX);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 	__type(key, struct address);
 	__type(value, uint64_t);
-} clients SEC(".maps");
+} networks SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

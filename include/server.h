@@ -5,11 +5,11 @@
 
 #include "types.h"
 
-#define SERVER_ABI 0x6d6c7303          /* "mls", 3 */
+#define SERVER_ABI 0x6d6c7304          /* "mls", 4 */
 #define SERVER_KEYS_MAX (65536 + 1024) /* 64 Ki, and what a count may be off by */
 #define SERVER_CONNECTIONS_MAX 262144
 #define SERVER_HANDED_OUT_MAX 1048576
-#define SERVER_CLIENTS_MAX 65536
+#define SERVER_NETWORKS_MAX 65536
 #define SERVER_DEVICES_MAX 16
 #define SERVER_DEVICE_NAME_MAX 16
 
@@ -75,23 +75,23 @@ struct server_key {
 #define COOKIE_LIFETIME_S 128
 
 /*
- * Map `clients`, an LRU hash: networks that MPTCP connections came from lately, an address
+ * Map `networks`, an LRU hash: networks that MPTCP connections came from lately, an address
  * with its host bits zero, to when its share of the reserve will be whole again
  * (CLOCK_MONOTONIC, ns). A key costs SHARE_INTERVAL_NS of it, and a whole share is good for
  * SHARE_KEYS at once.
  */
-#define CLIENT_V4_BITS 24
-#define CLIENT_V6_BITS 56
+#define NETWORK_V4_BITS 24
+#define NETWORK_V6_BITS 56
 #define SHARE_KEYS 32
 #define SHARE_INTERVAL_NS 125000000ull /* 8 keys a second */
 
 /* The network of a client's address, as in the map. */
-static inline __attribute__((always_inline)) void server_client_network(struct address *address)
+static inline __attribute__((always_inline)) void server_network(struct address *address)
 {
 	if (!address->halves[0] && address->words[2] == 0xffff0000) { /* ::ffff:0:0/96 */
-		address->halves[1] &= ~0ull >> (32 - CLIENT_V4_BITS);
+		address->halves[1] &= ~0ull >> (32 - NETWORK_V4_BITS);
 	} else {
-		address->halves[0] &= ~0ull >> (64 - CLIENT_V6_BITS);
+		address->halves[0] &= ~0ull >> (64 - NETWORK_V6_BITS);
 		address->halves[1] = 0;
 	}
 }

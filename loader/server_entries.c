@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What is in the server side's maps: keys, clients, connections, services. */
+/* What is in the server side's maps: keys, networks, connections, services. */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -50,9 +50,9 @@ void server_maps_note_client(struct server_maps *maps, const struct address *cli
 	struct address network = *client;
 	uint64_t whole_at = 0;
 
-	server_client_network(&network);
-	bpf_map_lookup_elem(maps->fd[CLIENTS], &network, &whole_at);
-	bpf_map_update_elem(maps->fd[CLIENTS], &network, &whole_at, BPF_ANY);
+	server_network(&network);
+	bpf_map_lookup_elem(maps->fd[NETWORKS], &network, &whole_at);
+	bpf_map_update_elem(maps->fd[NETWORKS], &network, &whole_at, BPF_ANY);
 }
 
 /* Calls `each` for the entries of a hash, a batch at a time. */

@@ -25,7 +25,7 @@ static const struct {
 	[CONNECTIONS] = { "connections", sizeof(uint32_t) },
 	[KEYS] = { "keys", sizeof(struct server_key) },
 	[HANDED_OUT] = { "handed_out", sizeof(uint64_t) },
-	[CLIENTS] = { "clients", sizeof(uint64_t) },
+	[NETWORKS] = { "networks", sizeof(uint64_t) },
 	[COUNTERS_MAP] = { "counters", sizeof(uint64_t) },
 	[LINES] = { "service_lines", sizeof(struct server_service) },
 };

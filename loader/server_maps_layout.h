@@ -5,7 +5,7 @@
 
 #include "server_maps.h"
 
-enum map { STATE, SERVICES, CONNECTIONS, KEYS, HANDED_OUT, CLIENTS, COUNTERS_MAP, LINES, MAPS };
+enum map { STATE, SERVICES, CONNECTIONS, KEYS, HANDED_OUT, NETWORKS, COUNTERS_MAP, LINES, MAPS };
 
 struct server_maps {
 	int fd[MAPS];

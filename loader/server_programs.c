@@ -36,7 +36,7 @@ static void unpin_all(const char *pin_dir)
 {
 	static const char *const pins[] = {
 		"ingress",     "egress", "ingress_l3", "egress_l3", "state",    "services",
-		"connections", "keys",   "handed_out", "clients",   "counters", "service_lines"
+		"connections", "keys",   "handed_out", "networks",  "counters", "service_lines"
 	};
 	char path[PATH_BYTES];
 

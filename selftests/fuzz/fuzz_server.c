@@ -9,7 +9,7 @@
 #define OVERHEAD 32
 
 static struct server_state *now;
-static struct host_map *connections_map, *counters_map, *keys_map, *clients_map, *seen_map;
+static struct host_map *connections_map, *counters_map, *keys_map, *networks_map, *seen_map;
 static struct joins_in_flight *in_flight;
 
 static void add_service(const uint8_t address[16])
@@ -25,15 +25,15 @@ static void add_service(const uint8_t address[16])
 }
 
 /* Of networks that are known, one has its whole share of the reserve and one has had it. */
-static void add_clients(void)
+static void add_networks(void)
 {
 	static const uint8_t v4[16] = { [10] = 0xff, [11] = 0xff, 198, 51, 100 };
 	static const uint8_t v6[16] = { 0x20, 0x01, 0x0d, 0xb8, 0, 0x0c };
 	uint64_t whole = 0, used = UINT64_MAX / 2;
 
-	clients_map->used = 0;
-	bpf_map_update_elem(&clients, v4, &whole, BPF_ANY);
-	bpf_map_update_elem(&clients, v6, &used, BPF_ANY);
+	networks_map->used = 0;
+	bpf_map_update_elem(&networks, v4, &whole, BPF_ANY);
+	bpf_map_update_elem(&networks, v6, &used, BPF_ANY);
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -51,7 +51,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	add_service(v6);
 	counters_map = HOST_MAP(counters);
 	connections_map = HOST_MAP(connections);
-	clients_map = HOST_MAP(clients);
+	networks_map = HOST_MAP(networks);
 	seen_map = HOST_MAP(joins_seen);
 	in_flight = (struct joins_in_flight *)HOST_MAP(joins)->values;
 	keys_map = host_map_add(&keys, BPF_MAP_TYPE_QUEUE, 0, sizeof(struct server_key), 1);
@@ -99,7 +99,7 @@ static void set_state(uint8_t how)
 	};
 	connections_map->used = 0;
 	seen_map->used = 0;
-	add_clients();
+	add_networks();
 	keys_map->used = !!(how & HAS_KEY);
 }
 

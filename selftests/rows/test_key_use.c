@@ -188,7 +188,7 @@ static void test_networks(void)
 
 		address_parse(rows[i][0], &address);
 		address_parse(rows[i][1], &network);
-		server_client_network(&address);
+		server_network(&address);
 		ok(address_equal(&address, &network), "%s is of the network %s", rows[i][0],
 		   rows[i][1]);
 	}
