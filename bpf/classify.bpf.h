@@ -6,9 +6,6 @@
 #include "maps.bpf.h"
 #include "tcpopt.bpf.h"
 
-#define LINUX_TIMESTAMP_FIRST 0x0101080a /* NOP NOP TS 10, as Linux and Apple begin */
-#define TSECR_OFFSET 6                   /* in the timestamps option */
-
 /* The line of the packet's destination address and a port; port 0 finds any service address. */
 static __always_inline const struct service *find_line(const struct packet *pkt, __be16 port,
 						       uint32_t seed)

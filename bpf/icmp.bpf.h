@@ -17,8 +17,6 @@ struct icmp_header {
 
 #define ECHO_TTL 64
 
-#define TSVAL_OFFSET 2 /* in the timestamps option */
-
 static __always_inline bool is_icmp(const struct packet *pkt)
 {
 	return pkt->protocol == (pkt->is_v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP);

@@ -12,10 +12,8 @@
 #include "packet.bpf.h"
 
 #define ETH_PROTO_OFFSET 12
-#define IPV4_FRAGMENT_OFFSET 6    /* then TTL and protocol */
-#define IPV4_FRAGMENT_MASK 0x3fff /* MF, or an offset */
-#define IPV6_LENGTH_OFFSET 4      /* then next header and hop limit */
-#define TCP_LENGTH_OFFSET 12      /* header length and, behind it, flags */
+#define IPV4_FRAGMENT_OFFSET 6 /* then TTL and protocol */
+#define TCP_LENGTH_OFFSET 12   /* header length and, behind it, flags */
 
 /* Ethernet type, and the first byte of IP, which says version and header length. */
 #define PLAIN_V4_MASK 0xffffff00

@@ -6,12 +6,8 @@
 
 #include "parse.bpf.h"
 
-#define IPV4_OFFSET_MASK 0x1fff
 #define IPV6_OFFSET_MASK 0xfff8
-#define IPV4_HEADER_MIN 20
 #define VLAN_TAGS_MAX 2
-#define EXTENSION_HEADERS_MAX 4
-#define EXTENSION_LENGTH_MAX 7 /* in units of 8 bytes, the first not counted: 64 bytes */
 
 /* RFC 8200 section 4.5. */
 struct fragment_header {

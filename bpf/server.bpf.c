@@ -15,9 +15,6 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-#define TSVAL_OFFSET 2 /* in the timestamps option */
-#define TSECR_OFFSET 6
-
 static __always_inline struct server_state *state_now(void)
 {
 	uint32_t zero = 0;

@@ -7,7 +7,6 @@
 
 #define ICMP_HEADER 8  /* of an error; what it quotes follows */
 #define QUOTED_PORTS 4 /* RFC 792 has routers quote 8 bytes of TCP at the least */
-#define IPV4_OFFSET_MASK 0x1fff
 
 static __always_inline bool is_error_v4(uint8_t type)
 {
@@ -100,7 +99,7 @@ static __always_inline bool is_error_about_service(struct __sk_buff *skb, uint32
 	tcp = v6 ? read_quote_v6(skb, quote, &service) : read_quote_v4(skb, quote, &service);
 	if (!tcp || !reach(skb, tcp + QUOTED_PORTS))
 		return false;
-	port = segment_start(skb) + (tcp & 0x1ff);
+	port = segment_start(skb) + (tcp & OFFSET_MASK);
 	if ((void *)(port + 1) > segment_end(skb))
 		return false;
 	service.port = *port;

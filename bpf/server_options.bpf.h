@@ -6,8 +6,6 @@
 #include "server_segment.bpf.h"
 #include "../include/tcpopt.h"
 
-#define LINUX_TIMESTAMP_FIRST 0x0101080a /* NOP NOP TS 10: how Linux begins but for SYNs */
-
 /* Global, so that the verifier looks at one step once; see tcpopt_next() of the balancer. */
 __noinline int option_next(struct __sk_buff *skb, struct tcpopt_walk *walk)
 {

@@ -14,14 +14,9 @@
 #include "server_maps.bpf.h"
 #include "../include/wire.h"
 
-#define IPV4_FRAGMENT_MASK 0x3fff /* MF, or an offset */
-#define IPV4_HEADER_MIN 20
 #define IPV4_PROTOCOL bpf_htons(ETH_P_IP)
 #define IPV6_PROTOCOL bpf_htons(ETH_P_IPV6)
 
-/* As the balancer has it, in parse.bpf.h: what it does not look behind comes by the ring. */
-#define EXTENSION_HEADERS_MAX 4
-#define EXTENSION_LENGTH_MAX 7 /* in units of 8 bytes, the first not counted: 64 bytes */
 #define EXTENSION_UNIT 8
 #define OFFSET_MASK 0x1ff /* no TCP header ends behind it, not even in a tunnel */
 

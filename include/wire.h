@@ -3,6 +3,15 @@
 #ifndef MPTCP_LB_WIRE_H
 #define MPTCP_LB_WIRE_H
 
+/* IP (RFC 791, RFC 8200). Both masks are of IPv4's fragmentation word. */
+#define IPV4_HEADER_MIN 20
+#define IPV4_FRAGMENT_MASK 0x3fff /* MF, or an offset */
+#define IPV4_OFFSET_MASK 0x1fff
+
+/* IPv6 extension headers that balancer and servers look behind. */
+#define EXTENSION_HEADERS_MAX 4
+#define EXTENSION_LENGTH_MAX 7 /* in units of 8 bytes, the first not counted: 64 bytes */
+
 /* TCP flags: byte 13 of the header (RFC 9293 section 3.1). */
 #define TCP_FIN 0x01
 #define TCP_SYN 0x02
@@ -23,7 +32,12 @@
 #define TCPOPT_SACK_PERM 4
 #define TCPOPT_TIMESTAMP 8
 #define TCPOLEN_TIMESTAMP 10
+#define TSVAL_OFFSET 2 /* in the timestamps option */
+#define TSECR_OFFSET 6
 #define TCPOPT_MPTCP 30
+
+/* NOP NOP TS 10: how the options of Linux and Apple begin, but for SYNs. */
+#define LINUX_TIMESTAMP_FIRST 0x0101080a
 
 /* MPTCP subtypes: high nibble of the option's third byte (RFC 8684 section 3). */
 #define MPTCPOPT_MP_CAPABLE 0

@@ -19,8 +19,6 @@
 #define FRAME_BYTES 160 /* Ethernet, IPv6 and TCP with all its options */
 #define ROOM_BYTES (16 << 20)
 #define ECHO_AGE_MAX_MS 10000
-#define TSVAL_OFFSET 2
-#define TSECR_OFFSET 6
 
 struct segment {
 	struct address from, to;
