@@ -15,6 +15,7 @@ def note(text):
 
 def exit_on_signals():
     """So that with statements and finally clauses run to their end."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
 
