@@ -17,7 +17,7 @@ PACKAGES := clang llvm gcc make pkg-config bpftool libbpf-dev libxdp-dev libyaml
 	libjson-c-dev libmnl-dev libssl-dev linux-libc-dev iproute2 ethtool procps python3 \
 	clang-format sparse perl curl mptcpize openssl libclang-rt-14-dev tshark
 # The tests start these in namespaces; the system shall not start them.
-DAEMONS := nginx lighttpd haproxy
+DAEMONS := nginx lighttpd haproxy bird2
 
 ifeq ($(V),)
 Q := @

@@ -13,6 +13,7 @@ enum status cmd_detach(struct words *words);
 enum status cmd_key(struct words *words);
 enum status cmd_lab(struct words *words);
 enum status cmd_load(struct words *words);
+enum status cmd_ready(struct words *words);
 enum status cmd_secret(struct words *words);
 enum status cmd_server(struct words *words);
 enum status cmd_service(struct words *words);

@@ -31,6 +31,7 @@ static const struct command commands[] = {
 	{ "lab", "[dialect D] [keys SOURCE] [write PREFIX]", cmd_lab },
 	{ "show", "", cmd_show },
 	{ "stats", "", cmd_stats },
+	{ "ready", "", cmd_ready },
 	{ "server", "{ attach | detach | run | check | show } ...", cmd_server },
 	{ 0 },
 };

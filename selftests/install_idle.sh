@@ -22,5 +22,7 @@ apt-get update
 DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Path="$quiet:/usr/sbin:/usr/bin:/sbin:/bin" \
 	install -y --no-install-recommends $missing
 for daemon in $missing; do
-	update-rc.d "$daemon" disable
+	for script in $(dpkg -L "$daemon" | sed -n 's,^/etc/init.d/,,p'); do
+		update-rc.d "$script" disable
+	done
 done

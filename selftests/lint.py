@@ -11,7 +11,7 @@ FORBIDDEN_NAMES = re.compile(r"(^|/)(util|utils|common|helpers?|misc)(\.|/)")
 
 def files():
     yield "Makefile"
-    for place in ("bpf", "handshake", "include", "lab", "loader", "selftests", "docs"):
+    for place in ("bpf", "etc", "handshake", "include", "lab", "loader", "selftests", "docs"):
         for folder, _, names in os.walk(place):
             yield from (os.path.join(folder, name) for name in sorted(names))
 

@@ -83,6 +83,7 @@ ROWS = {
         ("unload x", "unexpected word 'x'", USAGE),
         ("show x", "unexpected word 'x'", USAGE),
         ("stats x", "unexpected word 'x'", USAGE),
+        ("ready x", "unexpected word 'x'", USAGE),
     ],
     "apply and check": [
         ("apply {dir}/good.yaml x", "unexpected word 'x'", USAGE),
@@ -287,19 +288,19 @@ ROWS = {
 }
 
 NOUNS = ("backend", "service", "service backend", "secret", "token", "key", "server")
-LEAVES = ("apply", "check", "load", "unload", "attach", "detach", "show", "stats", "backend add",
-          "backend set", "backend drain", "backend del", "backend show", "service add", "service set",
-          "service del", "service show", "service backend add", "service backend set",
+LEAVES = ("apply", "check", "load", "unload", "attach", "detach", "show", "stats", "ready",
+          "backend add", "backend set", "backend drain", "backend del", "backend show",
+          "service add", "service set", "service del", "service show", "service backend add", "service backend set",
           "service backend del", "secret generate", "secret add", "secret use", "secret del",
           "secret show", "token encode", "token decode", "key generate", "server attach",
           "server detach", "server run", "server check", "server show")
 
-NEED_LOADED = ("apply {dir}/good.yaml", "show", "stats", "backend show", "service show",
+NEED_LOADED = ("apply {dir}/good.yaml", "show", "stats", "ready", "backend show", "service show",
                "secret show", "backend add 9 address 10.0.0.13", f"service add {NOT_THERE}",
                "secret use epoch 1", "token encode index 1", "key generate index 1",
                "attach dev lb0", "detach dev lb0", "unload")
 NOTHING_LOADED = "nothing is loaded at '{pins}'; try 'mptcp-lb load'"
-NEED_ROOT = ("load", "unload", "apply {dir}/good.yaml", "show", "stats", "backend show",
+NEED_ROOT = ("load", "unload", "apply {dir}/good.yaml", "show", "stats", "ready", "backend show",
              "backend add 9 address 10.0.0.13", "service show", "secret show", "attach dev lb0",
              "detach dev lb0")
 
