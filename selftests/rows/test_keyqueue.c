@@ -13,7 +13,7 @@
 
 struct options options;
 
-#define PLACES_LEFT 20000
+#define PLACES_PART 3               /* of what a full queue holds */
 #define HANDSHAKE_NS 10000000000ull /* 10 s: long enough to be no handshake any more */
 
 static bool is_right(const struct server_key *key)
@@ -285,18 +285,18 @@ static void hand_out_many(uint32_t places_left)
 static void test_places(struct server_key *left)
 {
 	struct keyqueue *queue;
+	uint32_t places = server_maps_state(maps)->keys_room / PLACES_PART, count;
 	enum refill refill;
-	uint32_t count;
 
 	pop_all(left);
-	hand_out_many(PLACES_LEFT);
+	hand_out_many(places);
 	queue = open_queue(false);
 	while ((refill = keyqueue_refill(queue)) == REFILL_SHORT || refill == REFILL_FULL)
 		;
 	count = pop_all(left);
-	ok(refill == REFILL_CROWDED && count <= PLACES_LEFT && count > PLACES_LEFT / 2,
+	ok(refill == REFILL_CROWDED && count <= places && count > places / 2,
 	   "of keys that could not be noted as handed out none is queued: %u for %u places", count,
-	   PLACES_LEFT);
+	   places);
 	keyqueue_close(queue);
 }
 
