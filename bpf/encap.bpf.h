@@ -190,7 +190,7 @@ static __always_inline void write_ipv4(struct iphdr *ip, const struct cluster *c
 {
 	__be32 *words = (__be32 *)ip;
 	__be32 first = be32(0x45 << 24 | inner->tos << 16 | (sizeof(*ip) + length));
-	__be32 second = be32(inner->id << 16 | inner->fragment);
+	__be32 second = be32((uint32_t)inner->id << 16 | inner->fragment);
 	__be32 third = be32(OUTER_TTL << 24 | protocol << 16);
 	__be32 source =
 		cluster->tunnel_source.words[3] | (be32(inner->flow) & cluster->tunnel_hosts);
