@@ -16,13 +16,14 @@
 struct options options;
 
 static const char usage[] =
-	"usage: mptcp-peer client dev TUN [dialects LIST] [keys SOURCE] [shared FILE] [write "
-	"FILE]\n"
+	"usage: mptcp-peer client dev TUN [dialects LIST] [keys SOURCE] [shared FILE] [lose N]\n"
+	"                  [write FILE]\n"
 	"       mptcp-peer server dev TUN address A port N name NAME index N [index-bits K]\n"
 	"                  [epoch E] secret FILE [dialects LIST] [keys SOURCE] [shared FILE]\n"
-	"                  [write FILE]\n"
+	"                  [lose N] [write FILE]\n"
 	"LIST: tcp, v0, v1, d, e, f, g with commas between; SOURCE: none, tls12, tls13, shared, "
-	"null\n";
+	"null;\n"
+	"lose: each Nth packet, either way\n";
 
 static const char *const dialect_names[MPTCP_DIALECTS] = { "tcp", "v0", "v1", "d", "e", "f", "g" };
 
@@ -114,6 +115,8 @@ static enum status take_pair(struct words *words, struct settings *settings)
 		return take_secret(words, &issuer->secret);
 	if (words_take(words, "shared"))
 		return take_secret(words, &settings->shared);
+	if (words_take(words, "lose"))
+		return take_number(words, "lose", UINT16_MAX, &settings->lose);
 	if (words_take(words, "dialects"))
 		return take_dialects(words, settings);
 	if (words_take(words, "keys"))

@@ -81,12 +81,20 @@ static struct mptcp_end new_end(struct peer *peer, uint8_t version)
 	return end;
 }
 
+/* As on a bad network; the recording has what was lost on the way out, not on the way in. */
+static bool is_lost(struct peer *peer)
+{
+	return peer->settings.lose && ++peer->packets % peer->settings.lose == 0;
+}
+
 void peer_transmit(struct peer *peer, const struct segment *segment)
 {
 	uint8_t packet[PACKET_MAX];
 	size_t size = segment_write(segment, packet);
 
 	recording_packet(peer->recording, packet, size);
+	if (is_lost(peer))
+		return;
 	/* A full queue loses packets, as networks do. */
 	if (write(peer->tun, packet, size) < 0 && errno != EAGAIN && errno != ENOBUFS)
 		perror("mptcp-peer: cannot send");
@@ -186,7 +194,7 @@ static void receive(struct peer *peer, const uint8_t *packet, size_t size)
 	struct subflow *subflow;
 	struct segment segment;
 
-	if (!segment_read(packet, size, &segment))
+	if (!segment_read(packet, size, &segment) || is_lost(peer))
 		return;
 	recording_packet(peer->recording, packet, size);
 	subflow = find_subflow(peer, &segment.flow);

@@ -31,6 +31,7 @@ struct settings {
 	uint32_t speaks;
 	unsigned int keys;          /* enum key_source */
 	struct token_secret shared; /* for KEYS_SHARED */
+	uint32_t lose;              /* each packet of that number, either way; 0: none */
 	uint32_t stamp;             /* what a server adds to each TSval; 0 for a client */
 	struct mptcp_issuer issuer;
 };
@@ -103,6 +104,7 @@ struct peer {
 	int tun;
 	FILE *recording;
 	int next_id;
+	uint32_t packets;              /* that came or went */
 	struct keysearch *searches[2]; /* by version; a server's */
 	struct ssl_ctx_st *tls;
 	struct connection *connections;

@@ -241,7 +241,8 @@ static void receive_established(struct subflow *subflow, const struct segment *s
 	take_acknowledgement(subflow, segment);
 	subflow->confirmed = true;
 	connection_take_options(subflow, segment);
-	answer = take_data(subflow, segment);
+	/* A join's third segment comes again while the peer has not heard that we have it. */
+	answer = take_data(subflow, segment) || segment_option(segment, MPTCPOPT_MP_JOIN);
 	if (subflow->fin_sent && subflow->fin_received && !subflow->count)
 		subflow->state = CLOSED;
 	if (answer)
