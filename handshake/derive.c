@@ -28,6 +28,7 @@ static void digest_number(enum mptcp_algorithm algorithm, uint64_t number, size_
 
 	put_number(bytes, number, size);
 	mptcp_digest(algorithm, bytes, size, digest);
+	wipe(bytes, sizeof(bytes));
 }
 
 static uint64_t first_of_sha1(uint64_t number)
@@ -108,4 +109,6 @@ void mptcp_hmac(enum mptcp_algorithm algorithm, const uint8_t key[static 16],
 	memcpy(inner + MPTCP_DIGEST_BLOCK, message, length);
 	mptcp_digest(algorithm, inner, MPTCP_DIGEST_BLOCK + length, outer + MPTCP_DIGEST_BLOCK);
 	mptcp_digest(algorithm, outer, MPTCP_DIGEST_BLOCK + digest_bytes(algorithm), hmac);
+	wipe(inner, sizeof(inner));
+	wipe(outer, sizeof(outer));
 }

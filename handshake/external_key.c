@@ -27,6 +27,7 @@ uint64_t hmac_of_external_key(const struct mptcp_handshake *handshake, enum mptc
 	put_number(tokens + 4, handshake->tokens[other_side(sender)], 4);
 	join_keys(handshake, sender, key);
 	mptcp_hmac(dialects[handshake->dialect].algorithm, tokens, key, sizeof(key), hmac);
+	wipe(key, sizeof(key));
 	return get_number(hmac + MPTCP_DIGEST_MAX - 8, 8);
 }
 

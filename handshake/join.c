@@ -16,6 +16,7 @@ static void sign(const struct mptcp_handshake *handshake, enum mptcp_side sender
 
 	join_keys(handshake, sender, keys);
 	mptcp_hmac(dialects[handshake->dialect].algorithm, keys, message, length, hmac);
+	wipe(keys, sizeof(keys));
 }
 
 static void sign_join(const struct mptcp_handshake *handshake, const struct mptcp_join *join,

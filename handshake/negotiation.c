@@ -2,6 +2,7 @@
 /* The three segments that open a connection: which dialect the two ends agree on. */
 #include <string.h>
 
+#include "bytes.h"
 #include "dialects.h"
 
 void mptcp_handshake_init(struct mptcp_handshake *handshake, bool is_client,
@@ -10,6 +11,11 @@ void mptcp_handshake_init(struct mptcp_handshake *handshake, bool is_client,
 	memset(handshake, 0, sizeof(*handshake));
 	handshake->own = *own;
 	handshake->is_client = is_client;
+}
+
+void mptcp_handshake_wipe(struct mptcp_handshake *handshake)
+{
+	wipe(handshake, sizeof(*handshake));
 }
 
 /* The connection goes on as plain TCP. */

@@ -69,6 +69,9 @@ struct mptcp_handshake {
 void mptcp_handshake_init(struct mptcp_handshake *handshake, bool is_client,
 			  const struct mptcp_end *own);
 
+/* When the connection is over: its keys, tokens and progress are gone from memory. */
+void mptcp_handshake_wipe(struct mptcp_handshake *handshake);
+
 /* The client's SYN; nothing_in_common if it speaks no dialect: then no option is made. */
 enum mptcp_reason mptcp_offer(struct mptcp_handshake *handshake, struct mptcp_option *syn);
 

@@ -38,6 +38,7 @@ void connection_free(struct connection *connection)
 	for (int i = 0; i < connection->subflow_count; i++)
 		free(connection->subflows[i]);
 	SSL_free(connection->tls);
+	mptcp_handshake_wipe(&connection->handshake);
 	fifo_free(&connection->out);
 	fifo_free(&connection->in);
 	fifo_free(&connection->plaintext);

@@ -242,8 +242,22 @@ static void test_addresses(void)
 	   "no address is believed before the keys are in place");
 }
 
+static void test_wiped(void)
+{
+	static const struct mptcp_handshake zeros;
+	struct ends ends = ends_of(V1);
+	struct mptcp_join join = joiner;
+	struct mptcp_option syn;
+
+	mptcp_handshake_wipe(&ends.a);
+	ok(!memcmp(&ends.a, &zeros, sizeof(zeros)), "a connection that is over leaves no keys");
+	ok(mptcp_join_offer(&ends.a, &join, &syn) == MPTCP_REASON_keys_missing,
+	   "... and cannot be joined");
+}
+
 int main(void)
 {
+	test_wiped();
 	test_joins();
 	test_other_nonces();
 	test_other_keys();
