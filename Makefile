@@ -155,7 +155,8 @@ run-test-6.1: all $(ROWS) build/test-verifier build/pass.bpf.o build/move-slots
 # The fast loop: build, lint, unit rows; no root.
 check: all lint unit
 
-unit: $(UNITS)
+unit: $(UNITS) build/handshake-example
+	$(Q)build/handshake-example >/dev/null || { echo "docs/handshakes.md: its example fails" >&2; exit 1; }
 	$(Q)$(PROVE) $(UNITS)
 
 lint:
@@ -224,6 +225,14 @@ build/mptcp-peer: $(LAB) $(LOADER_LIBRARY) build/libmptcp-handshake.a
 build/unit/test_handshake_%: selftests/unit/test_handshake_%.c build/libmptcp-handshake.a | build/unit
 	$(call msg,CC,$@)
 	$(Q)$(CC) $(CFLAGS) -Iselftests $< build/libmptcp-handshake.a $(if $(findstring keys,$@),-lssl) -lcrypto -o $@
+
+# As the document says that a stack's author builds it.
+build/handshake-example.c: docs/handshakes.md | build/unit
+	$(Q)sed -n '/^```c$$/,/^```$$/{/^```/!p}' $< >$@
+
+build/handshake-example: build/handshake-example.c build/libmptcp-handshake.a
+	$(call msg,CC,$@)
+	$(Q)$(CC) $(CFLAGS) -Iinclude $^ -lssl -lcrypto -o $@
 
 build/unit/%: selftests/unit/%.c $(LOADER_LIBRARY) | build/unit
 	$(call msg,CC,$@)
