@@ -183,7 +183,7 @@ build/poison.bpf.o: selftests/rows/poison.bpf.c $(wildcard bpf/*.h include/*.h) 
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 	$(Q)llvm-strip -g $@
 
-build/bench.bpf.o: selftests/bench/bench.bpf.c $(wildcard selftests/bench/*.h bpf/*.h include/*.h) bpf/lb.bpf.c | build/bench
+build/lb_bench.bpf.o: selftests/bench/lb_bench.bpf.c $(wildcard selftests/bench/*.h bpf/*.h include/*.h) bpf/lb.bpf.c | build/bench
 	$(call msg,CLANG,$@)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 	$(Q)llvm-strip -g $@
@@ -242,7 +242,7 @@ build/rows/%: selftests/rows/%.c $(LOADER_LIBRARY) $(SKELETONS) build/poison.ske
 	$(call msg,CC,$@)
 	$(Q)$(CC) $(CFLAGS) -Iselftests $< $(LOADER_LIBRARY) $(LDLIBS) -o $@
 
-build/bench/%: selftests/bench/%.c $(LOADER_LIBRARY) build/bench.skel.h build/server_bench.skel.h | build/bench
+build/bench/%: selftests/bench/%.c $(LOADER_LIBRARY) build/lb_bench.skel.h build/server_bench.skel.h | build/bench
 	$(call msg,CC,$@)
 	$(Q)$(CC) $(CFLAGS) -Iselftests $< $(LOADER_LIBRARY) $(LDLIBS) -lm -o $@
 

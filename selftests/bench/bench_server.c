@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* `make bench`: nanoseconds a segment of the server side's programs, and of floors. */
 #define _GNU_SOURCE
-#include "bench.h" /* before the skeleton, which uses its types */
+#include "server_bench.h" /* before the skeleton, which uses its types */
 #include "results.h"
 #include "server_bench.skel.h"
 #include "server_fixture.h"

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define RESULTS_FILE "build/bench.json"
+#define PERFORMANCE_DIR "build/performance" /* tables and curves, for the documentation */
 
 static inline void stay_on_one_cpu(void)
 {
@@ -20,6 +21,20 @@ static inline void stay_on_one_cpu(void)
 	CPU_ZERO(&cpus);
 	CPU_SET(sysconf(_SC_NPROCESSORS_ONLN) - 1, &cpus);
 	sched_setaffinity(0, sizeof(cpus), &cpus);
+}
+
+/* Nothing but the kernel interrupts what is measured between the two. */
+static inline void go_first(void)
+{
+	struct sched_param priority = { .sched_priority = 1 };
+
+	if (sched_setscheduler(0, SCHED_FIFO, &priority))
+		printf("# measured among other processes: no SCHED_FIFO\n");
+}
+
+static inline void go_along(void)
+{
+	sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){});
 }
 
 static inline int compare(const void *a, const void *b)

@@ -4,7 +4,7 @@
  * the old one and checks what became of it.
  */
 #include "../../bpf/server.bpf.c"
-#include "bench.h"
+#include "server_bench.h"
 
 struct bench_input input;
 struct bench_result result;
