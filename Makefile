@@ -39,8 +39,8 @@ SKELETONS := $(BPF_OBJECTS:.bpf.o=.skel.h)
 WIRE := build/wire build/traffic
 
 VM_PACKAGES := qemu-system-x86 busybox-static kmod xdp-tools
-# Without the generated rows, and test_flows.c, which publishes two dozen times: too slow in emulation.
-VM_TESTS := $(filter-out %/test_variants %/test_orders %/test_flows,$(ROWS)) build/test-verifier \
+# Without the generated rows, and those that publish two dozen times or 512 services: too slow in emulation.
+VM_TESTS := $(filter-out %/test_variants %/test_orders %/test_flows %/test_memory,$(ROWS)) build/test-verifier \
 	$(sort $(wildcard selftests/vm/test_*.py)) selftests/e2e/test_attach.py \
 	selftests/e2e/test_tunnel_devices.py
 
