@@ -193,6 +193,11 @@ build/server_bench.bpf.o: selftests/bench/server_bench.bpf.c $(wildcard selftest
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 	$(Q)llvm-strip -g $@
 
+build/veth_bench.bpf.o: selftests/bench/veth_bench.bpf.c $(wildcard selftests/bench/*.h bpf/*.h include/*.h) | build/bench
+	$(call msg,CLANG,$@)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+	$(Q)llvm-strip -g $@
+
 build/%.skel.h: build/%.bpf.o
 	$(call msg,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< >$@
@@ -242,7 +247,7 @@ build/rows/%: selftests/rows/%.c $(LOADER_LIBRARY) $(SKELETONS) build/poison.ske
 	$(call msg,CC,$@)
 	$(Q)$(CC) $(CFLAGS) -Iselftests $< $(LOADER_LIBRARY) $(LDLIBS) -o $@
 
-build/bench/%: selftests/bench/%.c $(LOADER_LIBRARY) build/lb_bench.skel.h build/server_bench.skel.h | build/bench
+build/bench/%: selftests/bench/%.c $(LOADER_LIBRARY) build/lb_bench.skel.h build/server_bench.skel.h build/veth_bench.skel.h | build/bench
 	$(call msg,CC,$@)
 	$(Q)$(CC) $(CFLAGS) -Iselftests $< $(LOADER_LIBRARY) $(LDLIBS) -lm -o $@
 

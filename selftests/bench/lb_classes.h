@@ -159,4 +159,12 @@ static inline struct segment packet_of(enum class class, bool v6)
 	return packet;
 }
 
+static inline size_t find_clue(const uint8_t *frame, size_t length)
+{
+	static const uint8_t placeholder[] = { BYTES4(PLACEHOLDER) };
+	const uint8_t *found = memmem(frame, length, placeholder, sizeof(placeholder));
+
+	return found ? found - frame : 0;
+}
+
 #endif

@@ -53,14 +53,6 @@ static const struct goal goals[] = {
 	{ "512 services: ring, 1M flows", "services-512", RING, MILLION, TO_BASE, 1.3 },
 };
 
-static inline const struct group *find_group(const char *name)
-{
-	for (size_t i = 0; i < GROUPS; i++)
-		if (!strcmp(groups[i].name, name))
-			return &groups[i];
-	return NULL;
-}
-
 /* By the medians, and by the minima, which say what undisturbed packets cost. */
 struct reached {
 	double median, min; /* 0: something of it was not measured */

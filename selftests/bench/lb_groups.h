@@ -61,6 +61,14 @@ static const struct group groups[] = {
 
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))
 
+static inline const struct group *find_group(const char *name)
+{
+	for (size_t i = 0; i < GROUPS; i++)
+		if (!strcmp(groups[i].name, name))
+			return &groups[i];
+	return NULL;
+}
+
 static inline uint32_t index_of(const struct group *group, uint32_t flow)
 {
 	return flow % group->backends * (1 << group->index_bits) / group->backends;

@@ -76,14 +76,6 @@ static inline void set_checks(const struct row *row, struct bench_check checks[s
 		checks[1] = check_backend(row, 4);
 }
 
-static inline size_t find_clue(const uint8_t *frame, size_t length)
-{
-	static const uint8_t placeholder[] = { BYTES4(PLACEHOLDER) };
-	const uint8_t *found = memmem(frame, length, placeholder, sizeof(placeholder));
-
-	return found ? found - frame : 0;
-}
-
 static inline void set_input(const struct row *row, uint32_t count, const uint8_t *frame,
 			     size_t length)
 {

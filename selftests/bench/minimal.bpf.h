@@ -54,7 +54,7 @@ static __always_inline __be32 *by_ring(const struct minimal_flow *flow)
 	return bpf_map_lookup_elem(&minimal_ring, &slot);
 }
 
-static __noinline int minimal(struct xdp_md *ctx)
+COMPARED minimal(struct xdp_md *ctx)
 {
 	struct minimal_flow flow;
 	__be32 *backend;
@@ -65,7 +65,7 @@ static __noinline int minimal(struct xdp_md *ctx)
 	return backend ? wrap_in_ipip(ctx, *backend) : XDP_DROP;
 }
 
-static __noinline int minimal_lru(struct xdp_md *ctx)
+COMPARED minimal_lru(struct xdp_md *ctx)
 {
 	struct minimal_flow flow;
 	__be32 *backend;
