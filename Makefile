@@ -51,7 +51,8 @@ PROVE := prove --merge --exec ''
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all demo test test-6.1 run-test-6.1 check unit lint bench differential packages daemons clean run-demo \
+.PHONY: all demo test test-6.1 run-test-6.1 check unit lint bench bench-haproxy record-performance differential \
+	packages daemons clean run-demo \
 	run-tests run-bench fuzz record-verifier test-captures test-clang joins-in-flight production throughput \
 	test-kernel-selftests run-kernel-selftests demo-hijack run-demo-hijack
 
@@ -101,6 +102,15 @@ differential: all build/poison.bpf.o build/differential/runner
 
 run-bench: $(patsubst selftests/bench/%.c,build/bench/%,$(wildcard selftests/bench/bench_*.c))
 	$(Q)for bench in $^; do $$bench || exit; done
+
+# CPU per gigabyte beside HAProxy: about a minute; with the tables of `make bench`, for the documentation.
+bench-haproxy: all build/pass.bpf.o
+	$(Q)/usr/bin/python3 -B selftests/bench/haproxy.py
+
+# Everything measured, into docs/performance/: about ten minutes of a calm machine.
+record-performance: run-bench bench-haproxy build/rows/test_memory | build/performance
+	$(Q)build/rows/test_memory | sed -n 's/^# |/|/p' >build/performance/memory.md
+	$(Q)cp build/performance/*.md build/performance/growth.svg docs/performance/
 
 # After a change that is worth its instructions. The record is of the packages' clang.
 record-verifier: $(BPF_OBJECTS) build/test-verifier
@@ -166,7 +176,7 @@ lint:
 	$(Q)/usr/bin/python3 -B selftests/model/codec.py check selftests/vectors.txt selftests/vectors-more.txt
 	$(Q)/usr/bin/python3 -B selftests/model/ring.py check selftests/vectors-ring.txt
 
-build/loader build/handshake build/lab build/unit build/rows build/bench build/differential build/selftests build/fuzz build/older:
+build/loader build/handshake build/lab build/unit build/rows build/bench build/performance build/differential build/selftests build/fuzz build/older:
 	@mkdir -p $@
 
 build/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h include/*.h) | build/loader
