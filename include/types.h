@@ -168,7 +168,8 @@ struct state {
 	struct cluster cluster[BANKS];
 	/* By epoch: when a join by its tokens last found a backend; 0: none did. */
 	uint32_t joined[TOKEN_EPOCHS];
-	uint8_t pad[8];
+	/* No ring and no flow cache has an id from here on; written before one is. */
+	uint32_t rings_end, flow_caches_end;
 	struct clock clock;
 	uint64_t error_turn_ns; /* CLOCK_MONOTONIC: bounds how many ICMP errors are sent */
 };

@@ -23,6 +23,7 @@ static enum status make_cache(struct tables *tables, uint32_t id, uint32_t entri
 				   sizeof(uint32_t), entries, NULL);
 	int err = inner < 0 ? -errno : 0;
 
+	tables_note_end(&tables_state(tables)->flow_caches_end, id);
 	if (!err && bpf_map_update_elem(tables->fd[FLOWS], &id, &inner, BPF_ANY))
 		err = -errno;
 	if (inner >= 0)
@@ -58,10 +59,13 @@ enum status flows_place(struct tables *tables, const struct config_service *serv
 void flows_drop_unused(struct tables *tables)
 {
 	const struct service *live = services_of(tables, live_bank(tables));
-	uint32_t map_id;
+	uint32_t *end = &tables_state(tables)->flow_caches_end, last = 0, map_id;
 
-	for (uint32_t id = 0; id < MAX_FLOW_CACHES; id++)
-		if (!is_cache_of(live, id - id % FLOW_CACHES) &&
-		    !bpf_map_lookup_elem(tables->fd[FLOWS], &id, &map_id))
+	for (uint32_t id = 0; id < *end && id < MAX_FLOW_CACHES; id++) {
+		if (is_cache_of(live, id - id % FLOW_CACHES))
+			last = id;
+		else if (!bpf_map_lookup_elem(tables->fd[FLOWS], &id, &map_id))
 			bpf_map_delete_elem(tables->fd[FLOWS], &id);
+	}
+	*end = last + 1;
 }

@@ -60,6 +60,7 @@ static enum status place_ring(struct tables *tables, const struct config *config
 	}
 	*id = free_ring(tables, *next);
 	*next = *id + 1;
+	tables_note_end(&tables_state(tables)->rings_end, *id);
 	return rings_write(tables, *id, &wanted);
 }
 
@@ -254,9 +255,13 @@ enum status publish_services(struct tables *tables, uint32_t bank, const struct 
 void rings_drop_unused(struct tables *tables)
 {
 	const struct service *live = services_of(tables, live_bank(tables));
-	uint32_t map_id;
+	uint32_t *end = &tables_state(tables)->rings_end, last = 0, map_id;
 
-	for (uint32_t id = 0; id < MAX_RINGS; id++)
-		if (!is_ring_of(live, id) && !bpf_map_lookup_elem(tables->fd[RINGS], &id, &map_id))
+	for (uint32_t id = 0; id < *end && id < SPARE_RING; id++) {
+		if (is_ring_of(live, id))
+			last = id;
+		else if (!bpf_map_lookup_elem(tables->fd[RINGS], &id, &map_id))
 			bpf_map_delete_elem(tables->fd[RINGS], &id);
+	}
+	*end = last + 1;
 }

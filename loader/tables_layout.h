@@ -33,6 +33,16 @@ static inline uint32_t live_bank(struct tables *tables)
 	return tables_state(tables)->generation % BANKS;
 }
 
+/*
+ * To be called before the id is used: a killed command leaves nothing that is not found. There
+ * is no looking at all ids, for up to Linux 6.7 each look into a map of maps waits for RCU.
+ */
+static inline void tables_note_end(uint32_t *end, uint32_t id)
+{
+	if (*end <= id)
+		*end = id + 1;
+}
+
 /* The live line of a service, NULL if there is none. port: host order. */
 const struct service *tables_find_service(struct tables *tables, const struct address *address,
 					  uint16_t port);
