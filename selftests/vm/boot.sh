@@ -4,7 +4,7 @@
 set -u
 root=$(realpath "$(dirname "$0")/../..")
 vm=$root/build/vm
-patience_s=840
+patience_s=1800
 words="console=ttyS0 panic=-1 oops=panic KERNEL=$vm/kernel CI=${CI-}"
 
 boot() {
