@@ -42,7 +42,8 @@ void mptcp_new_key(const struct mptcp_handshake *handshake, struct mptcp_option 
 enum mptcp_reason mptcp_judge_new_key(struct mptcp_handshake *handshake,
 				      const struct mptcp_option *new_key)
 {
-	if (!handshake->was_given_keys || new_key->subtype != MPTCPOPT_NEW_KEY)
+	if (!handshake->was_given_keys || !dialects[handshake->dialect].external ||
+	    new_key->subtype != MPTCPOPT_NEW_KEY)
 		return MPTCP_REASON_out_of_turn;
 	if (new_key->new_key.key_id ||
 	    new_key->new_key.hmac != hmac_of_external_key(handshake, MPTCP_PEER))

@@ -153,6 +153,19 @@ static void test_new_key(void)
 	   "E: when each has heard the other's there are joins");
 }
 
+/* The formula would give the same at both ends, but the option is none of the dialect. */
+static void test_new_key_elsewhere(void)
+{
+	struct ends ends = ends_of(APPLICATION);
+	struct mptcp_option new_key;
+
+	mptcp_give_keys(&ends.a, KEY_A, KEY_B);
+	mptcp_give_keys(&ends.b, KEY_A, KEY_B);
+	mptcp_new_key(&ends.a, &new_key);
+	ok(mptcp_judge_new_key(&ends.b, &new_key) == MPTCP_REASON_out_of_turn,
+	   "G: NEW_KEY is out of turn");
+}
+
 static void test_external_key(void)
 {
 	static const uint8_t hmac_b[] = { 0x9b, 0xda, 0x77, 0xde, 0x90, 0xc7, 0xf5, 0xa9 };
@@ -263,6 +276,7 @@ int main(void)
 	test_other_keys();
 	test_missing_keys();
 	test_new_key();
+	test_new_key_elsewhere();
 	test_external_key();
 	test_tcp();
 	test_width();
