@@ -68,9 +68,9 @@ static void answer_open(struct connection *connection)
 	const struct mptcp_handshake *handshake = &connection->handshake;
 	int length = (int)fifo_length(&connection->plaintext) - 1;
 
-	printf("{\"connection\": %d, \"dialect\": %d, \"token\": \"%llx\", \"keys\": %s, "
+	printf("{\"connection\": %d, \"dialect\": %d, \"token\": \"%0*llx\", \"keys\": %s, "
 	       "\"server\": \"%.*s\", \"port\": %d}\n",
-	       connection->id, handshake->dialect,
+	       connection->id, handshake->dialect, 2 * mptcp_token_bytes(handshake->dialect),
 	       (unsigned long long)handshake->tokens[MPTCP_PEER],
 	       handshake->has_keys ? "true" : "false", length,
 	       (const char *)fifo_bytes(&connection->plaintext),

@@ -9,9 +9,9 @@ void server_tell(const struct connection *connection, const char *event)
 {
 	const struct mptcp_handshake *handshake = &connection->handshake;
 
-	printf("{\"event\": \"%s\", \"connection\": %d, \"dialect\": %d, \"token\": \"%llx\", "
+	printf("{\"event\": \"%s\", \"connection\": %d, \"dialect\": %d, \"token\": \"%0*llx\", "
 	       "\"subflows\": [",
-	       event, connection->id, handshake->dialect,
+	       event, connection->id, handshake->dialect, 2 * mptcp_token_bytes(handshake->dialect),
 	       (unsigned long long)handshake->tokens[MPTCP_OWN]);
 	for (int i = 0; i < connection->subflow_count; i++) {
 		const struct subflow *subflow = connection->subflows[i];

@@ -19,6 +19,8 @@ TRIALS = (("v0", "none"), ("v1", "none"), ("v1", "tls13"), ("d", "none"), ("e", 
           ("e", "shared"), ("f", "tls13"), ("g", "tls12"), ("g", "tls13"), ("g", "shared"),
           ("g", "null"))
 
+TOKEN_DIGITS = {"v0": 8, "v1": 8, "d": 8, "e": 8, "f": 16, "g": 16}
+
 # What the client speaks, what the servers do, and where they end.
 FALLBACKS = (("v1,g", "v0,v1", "v1"), ("v1,g", "v0,v1,g", "g"), ("v0", "v0,v1,g", "v0"),
              ("v1,d", "v1", "v1"), ("v1,e", "v1", "v1"), ("v1,f", "v1", "tcp"),
@@ -48,6 +50,8 @@ class Trial:
             opened = self.client.obeyed("open", ADDRESSES[0], SERVICE, PORT)
             if DIALECTS[opened["dialect"]] != self.dialect or not opened["keys"]:
                 raise Failure(f"opened as {opened}")
+            if len(opened["token"]) != TOKEN_DIGITS[self.dialect]:
+                raise Failure(f"a token of {opened['token']}")
             self.opened.append(opened)
 
     def unused(self):
