@@ -100,6 +100,20 @@ static enum status start_balancer(const struct lab *lab)
 	return fail(FAILED, "the lab's balancer cannot be started");
 }
 
+/* Where one recording cannot be written the others cannot. */
+static enum status try_writing(const char *write)
+{
+	char file[PATH_MAX];
+	int fd;
+
+	snprintf(file, sizeof(file), "%s-client.pcap", write);
+	fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+	if (fd < 0)
+		return fail(FAILED, "cannot write %s: %s", file, strerror(errno));
+	close(fd);
+	return DONE;
+}
+
 static enum status start_peer(const struct lab *lab, const char *space, const char *const *words,
 			      struct lab_program *program)
 {
@@ -191,6 +205,18 @@ static enum status play(struct lab *lab)
 	return status ? status : order(lab, "The client closes.", "close 0");
 }
 
+/* The network is gone then, too; what was not loaded is not said to be missing. */
+static void stop_balancer(const struct lab *lab)
+{
+	bool loaded = !access(PINS, F_OK);
+
+	if (loaded)
+		balancer(lab, "detach", "dev", "lb0", NULL);
+	lab_network_down();
+	if (loaded)
+		lab_run(NULL, (const char *[]){ lab->loader, "-p", PINS, "unload", NULL });
+}
+
 static enum status run_lab(struct lab *lab)
 {
 	enum status status = write_files();
@@ -206,9 +232,7 @@ static enum status run_lab(struct lab *lab)
 	lab_stop(&lab->client);
 	for (int i = 0; i < LAB_SERVERS; i++)
 		lab_stop(&lab->servers[i]);
-	balancer(lab, "detach", "dev", "lb0", NULL);
-	lab_network_down();
-	lab_run(NULL, (const char *[]){ lab->loader, "-p", PINS, "unload", NULL });
+	stop_balancer(lab);
 	remove_files();
 	return status;
 }
@@ -244,7 +268,9 @@ static enum status run_alone(struct lab *lab)
 	sigaction(SIGTERM, &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	setlinebuf(stdout); /* who watches through a pipe sees it happen, too */
-	status = run_lab(lab);
+	status = lab->write ? try_writing(lab->write) : DONE;
+	if (!status)
+		status = run_lab(lab);
 	unlink("/run/mptcp-lb-lab.lock");
 	close(lock);
 	return status;

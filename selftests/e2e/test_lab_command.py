@@ -115,6 +115,8 @@ def refuse_wrong_input():
     refuse(USAGE, "keys needs one of none, tls12, tls13, shared or null", "keys")
     refuse(USAGE, "write needs the beginning of file names", "write")
     refuse(USAGE, "unexpected word 'now'", "now")
+    refuse(FAILED, "cannot write /nowhere/x-client.pcap: No such file or directory", "write",
+           "/nowhere/x")
     refuse(FAILED, "the lab makes network namespaces, and needs root for it", user=NO_BODY)
 
 
