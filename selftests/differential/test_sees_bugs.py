@@ -29,7 +29,7 @@ BUGS = (
      "(uint64_t)18 << 56 | (uint16_t)(port << 8 | port >> 8), 1, 3"),
     ("the second VLAN tag is forgotten", "#define VLAN_TAGS_MAX 2", "#define VLAN_TAGS_MAX 1"),
     ("DF is not repeated by outer headers",
-     "be32(inner->id << 16 | inner->fragment)", "be32(inner->id << 16)"),
+     "<< 16 | inner->fragment)", "<< 16)"),
 )
 
 
