@@ -100,8 +100,9 @@ fuzz: $(FUZZERS)
 differential: all build/poison.bpf.o build/differential/runner
 	$(Q)PACKETS=$(PACKETS) SEED=$(SEED) selftests/differential/test_differential.py
 
-run-bench: $(patsubst selftests/bench/%.c,build/bench/%,$(wildcard selftests/bench/bench_*.c))
-	$(Q)for bench in $^; do $$bench || exit; done
+run-bench: $(patsubst selftests/bench/%.c,build/bench/%,$(wildcard selftests/bench/bench_*.c)) | build/performance
+	$(Q)for bench in $^; do said=build/performance/$${bench##*bench_}.txt; \
+		$$bench >$$said || { cat $$said; exit 1; }; cat $$said; done
 
 # CPU per gigabyte beside HAProxy: about a minute; with the tables of `make bench`, for the documentation.
 bench-haproxy: all build/pass.bpf.o
@@ -110,7 +111,7 @@ bench-haproxy: all build/pass.bpf.o
 # Everything measured, into docs/performance/: about ten minutes of a calm machine.
 record-performance: run-bench bench-haproxy build/rows/test_memory | build/performance
 	$(Q)build/rows/test_memory | sed -n 's/^# |/|/p' >build/performance/memory.md
-	$(Q)cp build/performance/*.md build/performance/growth.svg docs/performance/
+	$(Q)cp $(addprefix build/performance/,*.md growth.svg keys.txt server.txt) docs/performance/
 
 # After a change that is worth its instructions. The record is of the packages' clang.
 record-verifier: $(BPF_OBJECTS) build/test-verifier

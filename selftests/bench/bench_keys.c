@@ -114,9 +114,11 @@ int main(void)
 	search = keysearch_open(&goal);
 	if (!search)
 		return 1;
+	go_first();
 	for (int round = 0; round < ROUNDS; round++)
 		for (size_t i = 0; i < count; i++)
 			subjects[i].rate[round] = HASHES / subjects[i].seconds();
+	go_along();
 	keysearch_close(search);
 	if (report(subjects, count) >= RATE_WANTED)
 		return 0;

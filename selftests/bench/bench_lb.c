@@ -4,7 +4,7 @@
  * one process and interleaved. Prints tables, adds to build/bench.json, and leaves the tables
  * and the growth curves in build/performance/.
  *
- * ONLY="ipip growth": these configurations only. ROUNDS=N: so many bursts of each row.
+ * ONLY="ipip growth": these configurations only. ROUNDS=N: so many runs of each row, of 8 bursts.
  */
 #define _GNU_SOURCE
 #include <bpf/libbpf.h>
@@ -20,6 +20,7 @@
 struct options options;
 
 #define TABLE_FILE PERFORMANCE_DIR "/packets.md"
+#define GOALS_FILE PERFORMANCE_DIR "/goals.md"
 #define CURVES_FILE PERFORMANCE_DIR "/growth.svg"
 
 static struct tables *tables;
@@ -61,7 +62,7 @@ static void load(void)
 		fixture_die("can't open the benchmark");
 	fixture_share_devices(bench->maps.devices);
 	bpf_map__set_max_entries(bench->maps.bench_flows, flows);
-	bpf_map__set_max_entries(bench->maps.minimal_flows, flows + flows / 4 + BURST);
+	bpf_map__set_max_entries(bench->maps.minimal_flows, flows + flows / 4 + BENCH_RUN);
 	if (lb_bench_bpf__load(bench) || tables_open(fixture_pins, &tables))
 		fixture_die("can't load the benchmark");
 	flow_table = mmap(NULL, flows * sizeof(*flow_table), PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -119,7 +120,9 @@ static void report(void)
 	printf("\n");
 	print_goals(stdout);
 	print_table(out);
-	fprintf(out, "\n");
+	fclose(out);
+	out = open_file(GOALS_FILE);
+	print_machine(out);
 	print_goals(out);
 	fclose(out);
 	results_write("lb", rows_as_json());

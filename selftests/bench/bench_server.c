@@ -194,9 +194,11 @@ int main(void)
 	stay_on_one_cpu();
 	load();
 	fill_flows();
+	go_first();
 	for (int round = 0; round < ROUNDS; round++)
 		for (size_t i = 0; i < SUBJECTS; i++)
 			subjects[i].ns[round] = measure(&subjects[i]);
+	go_along();
 	for (size_t i = 0; i < SUBJECTS; i++)
 		qsort(subjects[i].ns, ROUNDS, sizeof(double), compare);
 	report();

@@ -30,10 +30,8 @@ static __always_inline const struct bench_flow *next_flow(void)
 	uint32_t packet = result.packets++;
 	uint32_t flow = (input.first + packet) & input.flow_mask;
 
-	if (packet == 0)
-		result.start_ns = bpf_ktime_get_ns();
-	if (packet == input.count)
-		result.end_ns = bpf_ktime_get_ns();
+	if (packet % BENCH_BURST == 0)
+		result.at_ns[packet / BENCH_BURST % BENCH_READINGS] = bpf_ktime_get_ns();
 	return bpf_map_lookup_elem(&bench_flows, &flow);
 }
 

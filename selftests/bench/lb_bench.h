@@ -9,6 +9,15 @@
 #define BENCH_FLOWS_MAX (1 << 24)
 
 /*
+ * One run is of several bursts, since its system call waits for RCU twice, whatever it runs.
+ * A burst takes a millisecond or two: some lie between interruptions.
+ */
+#define BENCH_BURST 16384 /* packets */
+#define BENCH_BURSTS 8
+#define BENCH_RUN (BENCH_BURSTS * BENCH_BURST)
+#define BENCH_READINGS 16 /* of the clock: BENCH_BURSTS + 1 of them count */
+
+/*
  * What is different in the packets of each flow, and the backend that each kind of packet
  * must reach, as the last two bytes of MAC and address say it. Half a cache line.
  */
@@ -35,7 +44,6 @@ struct bench_check {
 struct bench_input {
 	uint32_t first;     /* flow of the first packet */
 	uint32_t flow_mask; /* flows less one, a power of two less one */
-	uint32_t count;     /* packets between the two readings of the clock */
 	uint32_t verdict;
 	uint64_t start[2]; /* the first 16 bytes of the frame that goes in */
 	uint64_t beside;   /* what shares 8 bytes with the last word of the client's address */
@@ -49,8 +57,8 @@ struct bench_input {
 
 struct bench_result {
 	uint32_t packets;
-	uint64_t start_ns, end_ns;
-	uint64_t wrong; /* packets with a wrong verdict or a wrong backend */
+	uint64_t at_ns[BENCH_READINGS]; /* when each burst began */
+	uint64_t wrong;                 /* packets with a wrong verdict or a wrong backend */
 };
 
 #endif

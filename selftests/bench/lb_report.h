@@ -3,7 +3,42 @@
 #ifndef LB_REPORT_H
 #define LB_REPORT_H
 
+#include <sys/utsname.h>
+
 #include "lb_rows.h"
+
+/* "AMD EPYC", or whatever the kernel calls the processor. */
+static inline void name_processor(char *name, size_t size)
+{
+	FILE *file = fopen("/proc/cpuinfo", "r");
+	char line[256];
+
+	snprintf(name, size, "unknown processor");
+	while (file && fgets(line, sizeof(line), file))
+		if (!strncmp(line, "model name", 10)) {
+			line[strcspn(line, "\n")] = '\0';
+			snprintf(name, size, "%s", strchr(line, ':') + 2);
+			break;
+		}
+	if (file)
+		fclose(file);
+}
+
+/* Where and under what load the figures were measured. */
+static inline void print_machine(FILE *out)
+{
+	char processor[128];
+	struct utsname system;
+	double load = 0;
+
+	uname(&system);
+	getloadavg(&load, 1);
+	name_processor(processor, sizeof(processor));
+	fprintf(out, "Measured on %s, %ld CPUs, Linux %s, %d bursts of %d packets a row, ",
+		processor, sysconf(_SC_NPROCESSORS_ONLN), system.release, rounds * BENCH_BURSTS,
+		BENCH_BURST);
+	fprintf(out, "load average %.1f at the end.\n\n", load);
+}
 
 static inline const char *forward_of(const struct row *row)
 {

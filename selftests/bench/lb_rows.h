@@ -8,8 +8,7 @@
 #include "lb_groups.h"
 #include "results.h"
 
-#define BURST 65536 /* packets: some milliseconds, short enough to lie between interruptions */
-#define ROUNDS_MAX 1024
+#define ROUNDS_MAX 64
 #define ROWS_MAX 512
 
 /* One line of the table. */
@@ -19,7 +18,7 @@ struct row {
 	bool v6;
 	uint32_t flows;
 	uint32_t next; /* flow that the next burst begins with */
-	double ns[ROUNDS_MAX];
+	double ns[ROUNDS_MAX * BENCH_BURSTS];
 	double min_ns, median_ns;
 	double net_ns, net_min_ns; /* less the harness: of the medians, of the minima */
 	double to_encap, to_tight;
@@ -28,7 +27,7 @@ struct row {
 static struct lb_bench_bpf *bench;
 static struct row rows[ROWS_MAX];
 static size_t row_count;
-static int rounds = 31;
+static int rounds = 7;
 
 static inline bool is_encapsulated(const struct row *row)
 {
@@ -76,15 +75,13 @@ static inline void set_checks(const struct row *row, struct bench_check checks[s
 		checks[1] = check_backend(row, 4);
 }
 
-static inline void set_input(const struct row *row, uint32_t count, const uint8_t *frame,
-			     size_t length)
+static inline void set_input(const struct row *row, const uint8_t *frame, size_t length)
 {
 	const struct class_of_packets *class = &classes[row->class];
 
 	bench->bss->input = (struct bench_input){
 		.first = row->next,
 		.flow_mask = row->flows - 1,
-		.count = count,
 		.verdict = class->verdict,
 		.beside = row->v6 ? 0 : inet_addr(SERVICE_V4),
 		.v6 = row->v6,
@@ -110,17 +107,17 @@ static inline int program_fd(enum program program)
 	return bpf_program__fd(programs[program]);
 }
 
-/* Nanoseconds a packet. A fast wrong answer is a failure: it ends the benchmark. */
-static inline double send_burst(struct row *row, uint32_t count)
+/* A fast wrong answer is a failure: it ends the benchmark. */
+static inline void run_row(struct row *row)
 {
 	const struct class_of_packets *class = &classes[row->class];
 	struct segment packet = packet_of(row->class, row->v6);
 	uint8_t frame[FRAME_MAX];
 	size_t length = packet_build(frame, &packet);
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = length,
-		    .repeat = count + 1);
+		    .repeat = BENCH_RUN + 1);
 
-	set_input(row, count, frame, length);
+	set_input(row, frame, length);
 	if (bpf_prog_test_run_opts(program_fd(class->program), &run))
 		fixture_die("BPF_PROG_TEST_RUN");
 	if (bench->bss->result.wrong || run.retval != class->verdict) {
@@ -130,8 +127,17 @@ static inline double send_burst(struct row *row, uint32_t count)
 		       (unsigned long long)bench->bss->result.wrong, run.retval);
 		exit(1);
 	}
-	row->next += count;
-	return (double)(bench->bss->result.end_ns - bench->bss->result.start_ns) / count;
+	row->next += BENCH_RUN;
+}
+
+/* Nanoseconds a packet, of each burst. */
+static inline void measure_row(struct row *row, double ns[static BENCH_BURSTS])
+{
+	const uint64_t *at = bench->bss->result.at_ns;
+
+	run_row(row);
+	for (int i = 0; i < BENCH_BURSTS; i++)
+		ns[i] = (double)(at[i + 1] - at[i]) / BENCH_BURST;
 }
 
 /* Makes tables know the flows. */
@@ -140,10 +146,10 @@ static inline void warm(struct row *row)
 	struct row join = *row;
 
 	join.class = BARE_JOIN;
-	for (uint32_t sent = 0; sent < row->flows; sent += BURST) {
+	for (uint32_t sent = 0; sent < row->flows; sent += BENCH_RUN) {
 		if (row->class == CACHED_JOIN)
-			send_burst(&join, BURST);
-		send_burst(row, BURST);
+			run_row(&join);
+		run_row(row);
 	}
 	row->next = 0;
 }
@@ -206,9 +212,9 @@ static inline void subtract_harness(struct row *row)
 static inline void evaluate(size_t from)
 {
 	for (size_t i = from; i < row_count; i++) {
-		qsort(rows[i].ns, rounds, sizeof(double), compare);
+		qsort(rows[i].ns, rounds * BENCH_BURSTS, sizeof(double), compare);
 		rows[i].min_ns = rows[i].ns[0];
-		rows[i].median_ns = rows[i].ns[rounds / 2];
+		rows[i].median_ns = rows[i].ns[rounds * BENCH_BURSTS / 2];
 	}
 	for (size_t i = from; i < row_count; i++)
 		subtract_harness(&rows[i]);
@@ -231,7 +237,7 @@ static inline void measure_group(const struct group *group)
 			warm(&rows[i]);
 	for (int round = 0; round < rounds; round++)
 		for (size_t i = from; i < row_count; i++)
-			rows[i].ns[round] = send_burst(&rows[i], BURST);
+			measure_row(&rows[i], &rows[i].ns[round * BENCH_BURSTS]);
 	evaluate(from);
 }
 
