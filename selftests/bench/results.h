@@ -52,6 +52,17 @@ static inline bool is_of(struct json_object *row, const char *bench)
 	       !strcmp(json_object_get_string(name), bench);
 }
 
+/* Every row of the file has them all; null where they mean nothing. */
+static inline void complete_row(struct json_object *row)
+{
+	static const char *const keys[] = { "family",   "forward",   "flows",  "backends",
+					    "services", "median_ns", "net_ns", "ratio_to_encap" };
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+		if (!json_object_object_get_ex(row, keys[i], NULL))
+			json_object_object_add(row, keys[i], NULL);
+}
+
 /* Puts a benchmark's rows in the place of those that it wrote before; others' stay. Takes `rows`.
  */
 static inline void results_write(const char *bench, struct json_object *rows)
@@ -66,6 +77,7 @@ static inline void results_write(const char *bench, struct json_object *rows)
 	for (size_t i = 0; i < json_object_array_length(rows); i++) {
 		struct json_object *row = json_object_array_get_idx(rows, i);
 
+		complete_row(row);
 		json_object_object_add(row, "bench", json_object_new_string(bench));
 		json_object_array_add(all, json_object_get(row));
 	}
