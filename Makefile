@@ -15,7 +15,7 @@ LDLIBS := -lxdp -lbpf -lyaml -ljson-c -lmnl -lcrypto
 
 PACKAGES := clang llvm gcc make pkg-config bpftool libbpf-dev libxdp-dev libyaml-dev \
 	libjson-c-dev libmnl-dev libssl-dev linux-libc-dev iproute2 ethtool procps python3 \
-	clang-format sparse perl curl mptcpize openssl libclang-rt-14-dev tshark
+	clang-format sparse perl curl mptcpize openssl libclang-rt-14-dev tshark strace
 # The tests start these in namespaces; the system shall not start them.
 DAEMONS := nginx lighttpd haproxy bird2
 
