@@ -22,7 +22,7 @@ from topology import BPFTOOL, Failure
 FILES = ("good", "other")
 PORTS = range(40000, 40004)
 SERVICES = ("192.0.2.1", "192.0.2.2")
-EACH = 4  # of the calls of one name that change no map; EACH=1000000 for all: half an hour
+EACH = 4  # of the calls of one name that change no map; EACH=1000 in the environment for all
 AT_RANDOM = 30
 AT_ONCE = 5
 CALL = re.compile(r"^\d+ +(\w+)\((\w*)")
