@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 from cluster import Cluster, Command
-from tap import exit_on_signals, run_tests
+from tap import exit_on_signals, note, run_tests
 from topology import BPFFS, BPFTOOL, BUILD, SERVERS, Failure, Namespace, Topology, run
 
 MEMBERS = ("s1", "s2", "s3")
@@ -84,13 +84,34 @@ class Trial:
 
     def native(self):
         said = self.command("attach dev lb0")
+        note(said)
         self.dispatcher = TOGETHER in said
         if said != f"attached to lb0, native, {TOGETHER if self.dispatcher else ALONE}\n":
             raise Failure(f"attach said: {said}")
         self.expect_shown("native")
         self.refused("attach dev lb0", "the balancer is attached to lb0 already, in native mode")
         self.converse()
+        self.replaced()
         self.detach()
+
+    def replaced(self):
+        """Loaded again, it is another program in the same place."""
+        before = self.attached_ids()
+        self.command("load")
+        self.expect_shown("native")
+        after = self.attached_ids()
+        if len(after) != len(before) or after & before:
+            raise Failure(f"the programs were {before} and are {after}")
+        self.converse()
+
+    def attached_ids(self):
+        """The ids of the balancer's programs that go by its maps, but for the pinned ones."""
+        programs = json.loads(run(BPFTOOL, "-j", "prog", "show"))
+        shown = json.loads(run(BPFTOOL, "-j", "map", "show", "pinned",
+                               os.path.join(self.command.pins, "counters")))
+        ours = {p["id"] for p in programs if shown["id"] in p.get("map_ids", ())}
+        spare = {self.pinned_id(name) for name in ("lb", "lb_frags")}
+        return ours - spare if self.dispatcher else ours
 
     def detach(self):
         self.refused("unload", "still attached to lb0: 'detach' first")
@@ -214,7 +235,7 @@ class Trial:
 
     def steps(self):
         return [
-            ("attach: native mode, by libxdp", self.native),
+            ("attach: native mode, by libxdp; loaded again, it is replaced", self.native),
             ("attach: generic mode, by libxdp", self.generic),
             ("attach: beside another XDP program", self.beside_another),
             ("attach: the pinned program itself where no dispatcher is wanted",
