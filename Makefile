@@ -111,7 +111,7 @@ bench-haproxy: all build/pass.bpf.o
 # Everything measured, into docs/performance/: about ten minutes of a calm machine.
 record-performance: run-bench bench-haproxy build/rows/test_memory | build/performance
 	$(Q)build/rows/test_memory | sed -n 's/^# |/|/p' >build/performance/memory.md
-	$(Q)cp $(addprefix build/performance/,*.md growth.svg keys.txt server.txt) docs/performance/
+	$(Q)cp $(addprefix build/performance/,*.md *.svg keys.txt server.txt) docs/performance/
 
 # After a change that is worth its instructions. The record is of the packages' clang.
 record-verifier: $(BPF_OBJECTS) build/test-verifier

@@ -21,7 +21,11 @@ struct options options;
 
 #define TABLE_FILE PERFORMANCE_DIR "/packets.md"
 #define GOALS_FILE PERFORMANCE_DIR "/goals.md"
-#define CURVES_FILE PERFORMANCE_DIR "/growth.svg"
+
+static const char *const curve_files[] = {
+	PERFORMANCE_DIR "/growth.svg",
+	PERFORMANCE_DIR "/growth-stateless.svg",
+};
 
 static struct tables *tables;
 static struct bench_flow *flow_table;
@@ -128,9 +132,11 @@ static void report(void)
 	results_write("lb", rows_as_json());
 	if (!is_chosen(growth))
 		return;
-	out = open_file(CURVES_FILE);
-	draw_curves(out, growth);
-	fclose(out);
+	for (size_t first = 0; first < 2; first++) {
+		out = open_file(curve_files[first]);
+		draw_curves(out, growth, first);
+		fclose(out);
+	}
 }
 
 int main(void)

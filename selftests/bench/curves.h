@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Growth curves as SVG: flows on a logarithmic axis, net nanoseconds on a linear one. */
+/*
+ * Growth curves as SVG: flows on a logarithmic axis, net nanoseconds on a linear one. A flow
+ * table dwarfs all else, so there is a second picture without it.
+ */
 #ifndef CURVES_H
 #define CURVES_H
 
@@ -20,6 +23,7 @@ struct curve {
 	const char *name, *colour;
 };
 
+/* The one that dwarfs the others comes first. */
 static const struct curve curves[] = {
 	{ STATEFUL, "minimal, flow table", "#c0392b" },
 	{ STATELESS, "minimal, stateless", "#7f8c8d" },
@@ -40,13 +44,15 @@ static inline double y_of(double ns, double most)
 	return HEIGHT - BOTTOM - ns / most * (HEIGHT - TOP - BOTTOM);
 }
 
-static inline double highest(const struct group *group)
+static inline double highest(const struct group *group, const struct curve *drawn, size_t count)
 {
 	double most = 1;
 
 	for (size_t i = 0; i < row_count; i++)
-		if (rows[i].group == group && rows[i].net_ns > most)
-			most = rows[i].net_ns;
+		for (size_t j = 0; j < count; j++)
+			if (rows[i].group == group && rows[i].class == drawn[j].class &&
+			    rows[i].net_ns > most)
+				most = rows[i].net_ns;
 	return most * 1.05;
 }
 
@@ -95,35 +101,38 @@ static inline void draw_curve(FILE *out, const struct group *group, const struct
 }
 
 /* From the highest at the right end to the lowest, as their names are to stand. */
-static inline void sort_curves(const struct group *group, struct curve sorted[static CURVES])
+static inline void sort_curves(const struct group *group, struct curve *drawn, size_t count)
 {
-	memcpy(sorted, curves, sizeof(curves));
-	for (size_t i = 0; i < CURVES; i++)
-		for (size_t j = i + 1; j < CURVES; j++) {
-			struct curve one = sorted[i], other = sorted[j];
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = i + 1; j < count; j++) {
+			struct curve one = drawn[i], other = drawn[j];
 
 			if (find_row(group, one.class, false, MILLIONS_16)->net_ns >=
 			    find_row(group, other.class, false, MILLIONS_16)->net_ns)
 				continue;
-			sorted[i] = other;
-			sorted[j] = one;
+			drawn[i] = other;
+			drawn[j] = one;
 		}
 }
 
-static inline void draw_curves(FILE *out, const struct group *group)
+/* first: 0, or 1 to leave out what dwarfs the others. */
+static inline void draw_curves(FILE *out, const struct group *group, size_t first)
 {
-	double most = highest(group), above = 0;
-	struct curve sorted[CURVES];
+	size_t count = CURVES - first;
+	struct curve drawn[CURVES];
+	double most, above = 0;
 
-	sort_curves(group, sorted);
+	memcpy(drawn, &curves[first], count * sizeof(*drawn));
+	sort_curves(group, drawn, count);
+	most = highest(group, drawn, count);
 	fprintf(out,
 		"<svg xmlns='http://www.w3.org/2000/svg' width='%d' height='%d' "
 		"font-family='sans-serif' font-size='12'>\n"
 		"<rect width='100%%' height='100%%' fill='white'/>\n",
 		WIDTH, HEIGHT);
 	draw_axes(out, most);
-	for (size_t i = 0; i < CURVES; i++)
-		draw_curve(out, group, &sorted[i], most, &above);
+	for (size_t i = 0; i < count; i++)
+		draw_curve(out, group, &drawn[i], most, &above);
 	fprintf(out, "</svg>\n");
 }
 
