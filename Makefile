@@ -108,7 +108,7 @@ run-bench: $(patsubst selftests/bench/%.c,build/bench/%,$(wildcard selftests/ben
 bench-haproxy: all build/pass.bpf.o
 	$(Q)/usr/bin/python3 -B selftests/bench/haproxy.py
 
-# Everything measured, into docs/performance/: about ten minutes of a calm machine.
+# Everything measured, into docs/performance/: five to ten minutes.
 record-performance: run-bench bench-haproxy build/rows/test_memory | build/performance
 	$(Q)build/rows/test_memory | sed -n 's/^# |/|/p' >build/performance/memory.md
 	$(Q)cp $(addprefix build/performance/,*.md *.svg keys.txt server.txt) docs/performance/
