@@ -30,13 +30,15 @@ LAB := $(patsubst lab/%.c,build/lab/%.o,$(wildcard lab/*.c))
 LOADER_LIBRARY := $(filter-out build/loader/main.o,$(LOADER))
 UNITS := $(patsubst selftests/unit/%.c,build/unit/%,$(wildcard selftests/unit/test_*.c))
 ROWS := $(patsubst selftests/rows/%.c,build/rows/%,$(wildcard selftests/rows/test_*.c))
-E2E := $(sort $(wildcard selftests/cli/test_*.py selftests/e2e/test_*.py))
+E2E := $(sort $(wildcard selftests/cli/test_*.py selftests/e2e/test_*.py selftests/resilience/test_*.py))
 FUZZERS := $(patsubst selftests/fuzz/%.c,build/fuzz/%,$(wildcard selftests/fuzz/fuzz_*.c))
 DIFFERENTIAL := $(sort $(wildcard selftests/differential/test_*.py))
 BPF_OBJECTS := build/lb.bpf.o build/server.bpf.o
 SKELETONS := $(BPF_OBJECTS:.bpf.o=.skel.h)
 # Ends of connections, and a wire between them.
 WIRE := build/wire build/traffic
+# Slow streams, and a balancer's clock.
+RESILIENCE := build/stream-server build/stream-client build/set-clock
 
 VM_PACKAGES := qemu-system-x86 busybox-static kmod xdp-tools
 # Without the generated rows, and those that publish two dozen times or 512 services: too slow in emulation.
@@ -54,7 +56,7 @@ PROVE := prove --merge --exec ''
 .PHONY: all demo test test-6.1 run-test-6.1 check unit lint bench bench-haproxy record-performance differential \
 	packages daemons clean run-demo \
 	run-tests run-bench fuzz record-verifier test-captures test-clang joins-in-flight production throughput \
-	test-kernel-selftests run-kernel-selftests demo-hijack run-demo-hijack
+	test-kernel-selftests run-kernel-selftests demo-hijack run-demo-hijack resilience run-resilience
 
 all: build/mptcp-lb $(BPF_OBJECTS) build/libmptcp-handshake.a build/mptcp-peer
 
@@ -87,7 +89,7 @@ run-demo-hijack: all build/pass.bpf.o build/move-slots
 	$(Q)/usr/bin/python3 -B selftests/e2e/demo_hijack.py
 
 run-tests: check $(ROWS) $(FUZZERS) build/test-verifier build/differential/runner build/pass.bpf.o \
-		build/move-slots build/set-joins-max $(WIRE) $(GUARDED)
+		build/move-slots build/set-joins-max $(WIRE) $(GUARDED) $(RESILIENCE)
 	$(Q)$(PROVE) $(UNITS) $(ROWS) build/test-verifier selftests/fuzz/test_fuzz.py \
 		selftests/clang/test_newest.sh $(DIFFERENTIAL) $(E2E)
 
@@ -135,6 +137,14 @@ joins-in-flight: all build/set-joins-max $(WIRE)
 production: all build/set-joins-max $(WIRE)
 	$(Q)MANY=20000 AT_ONCE=5000 PER_SECOND=200 $(PROVE) -v selftests/e2e/test_many.py
 	$(Q)LOST=1000 $(PROVE) -v selftests/e2e/test_loss.py
+
+# What breaks by each event, for three kinds of balancer: build/resilience.json and a table. With 500 connections
+# it takes 15 minutes; CONNECTIONS=50 is quicker, and VARIANTS and EVENTS choose some.
+resilience: packages daemons
+	$(Q)$(MAKE) --no-print-directory run-resilience
+
+run-resilience: all build/pass.bpf.o build/move-slots $(RESILIENCE)
+	$(Q)/usr/bin/python3 -B selftests/resilience/resilience.py
 
 throughput: all build/set-joins-max $(WIRE)
 	$(Q)/usr/bin/python3 -B selftests/e2e/throughput.py
@@ -291,14 +301,19 @@ build/differential/%.bpf.o: build/differential/%/selftests/rows/poison.bpf.c
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 	$(Q)llvm-strip -g $@
 
-build/move-slots build/set-joins-max: build/%: $(LOADER_LIBRARY) | build/selftests
+build/move-slots build/set-joins-max build/set-clock: build/%: $(LOADER_LIBRARY) | build/selftests
 	$(call msg,CC,$@)
 	$(Q)$(CC) $(CFLAGS) selftests/$(subst -,_,$*).c $(LOADER_LIBRARY) $(LDLIBS) -o $@
 
 build/move-slots: selftests/move_slots.c
 build/set-joins-max: selftests/set_joins_max.c
+build/set-clock: selftests/set_clock.c
 
 $(WIRE): build/%: selftests/%.c | build/selftests
+	$(call msg,CC,$@)
+	$(Q)$(CC) $(CFLAGS) $< -o $@
+
+build/stream-%: selftests/resilience/stream_%.c | build/selftests
 	$(call msg,CC,$@)
 	$(Q)$(CC) $(CFLAGS) $< -o $@
 
