@@ -54,9 +54,10 @@ static __always_inline const struct backend *pick_join_port(struct packet *pkt,
 	return backend && backend->state != BACKEND_DOWN ? backend : NULL;
 }
 
+/* The clock moves once in 256 jiffies, so CPUs write as seldom. */
 static __always_inline void note_join(struct state *state, uint32_t epoch)
 {
-	uint32_t now = bpf_ktime_get_coarse_ns() >> JOINED_SHIFT;
+	uint32_t now = wall_clock_ms(state) | 1;
 	uint32_t *joined = &state->joined[epoch % TOKEN_EPOCHS];
 
 	if (*joined != now)

@@ -158,15 +158,13 @@ struct clock {
 	uint32_t pad;
 };
 
-/* CLOCK_MONOTONIC >> 30, so that a CPU writes no more than once in 1.07 s. */
-#define JOINED_SHIFT 30
-
 /* The one value of the map of the same name. */
 struct state {
 	uint32_t abi; /* LB_ABI, or 0 before the first apply: all packets are the host's */
 	uint32_t generation;
 	struct cluster cluster[BANKS];
-	/* By epoch: when a join by its tokens last found a backend; 0: none did. */
+	/* By epoch: clock.wall_ms | 1 when a join by its tokens last found a backend; 0: none did.
+	 */
 	uint32_t joined[TOKEN_EPOCHS];
 	/* No ring and no flow cache has an id from here on; written before one is. */
 	uint32_t rings_end, flow_caches_end;

@@ -6,6 +6,8 @@
 #include "address.h"
 #include "report.h"
 
+#define CLOCK_STEP_MAX_MS 3600000
+
 static void print_lists(struct json_object *object, int depth);
 
 static const char *plain(struct json_object *value)
@@ -191,17 +193,19 @@ struct json_object *report_services(const struct edit *edit, const struct config
 	return object;
 }
 
-/* Nothing, where there was none. */
+/* Nothing, where there was none. Milliseconds mod 2^32: after 49 days it begins anew. */
 static void report_last_join(struct json_object *row, const struct state *state, uint32_t epoch)
 {
 	struct timespec now;
-	uint64_t turns;
+	uint32_t ago_ms;
 
 	if (!state->joined[epoch])
 		return;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	turns = ((now.tv_sec * 1000000000ull + now.tv_nsec) >> JOINED_SHIFT) - state->joined[epoch];
-	report_number(row, "last-join-s", (turns << JOINED_SHIFT) / 1000000000);
+	clock_gettime(CLOCK_REALTIME, &now);
+	ago_ms = now.tv_sec * 1000ull + now.tv_nsec / 1000000 - state->joined[epoch];
+	if (ago_ms > UINT32_MAX - CLOCK_STEP_MAX_MS)
+		ago_ms = 0; /* the clock was set back since */
+	report_number(row, "last-join-s", ago_ms / 1000);
 }
 
 struct json_object *report_secrets(const struct edit *edit)

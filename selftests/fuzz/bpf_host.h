@@ -218,11 +218,6 @@ static inline uint64_t bpf_ktime_get_tai_ns(void)
 	return 1;
 }
 
-static inline uint64_t bpf_ktime_get_coarse_ns(void)
-{
-	return 1ull << 40;
-}
-
 static inline uint64_t bpf_ktime_get_ns(void)
 {
 	return 1000000000;
