@@ -139,7 +139,7 @@ production: all build/set-joins-max $(WIRE)
 	$(Q)LOST=1000 $(PROVE) -v selftests/e2e/test_loss.py
 
 # What breaks by each event, for three kinds of balancer: build/resilience.json and a table. With 500 connections
-# it takes 15 minutes; CONNECTIONS=50 is quicker, and VARIANTS and EVENTS choose some.
+# it takes about 12 minutes; CONNECTIONS=50 is quicker, and VARIANTS and EVENTS choose some.
 resilience: packages daemons
 	$(Q)$(MAKE) --no-print-directory run-resilience
 

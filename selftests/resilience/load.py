@@ -87,12 +87,13 @@ class Load:
             self.without[name] = 0 if stream["subflows"] else self.without.get(name, 0) + 1
         return found
 
+    def close(self, names):
+        self.ask(*("forget " + " ".join(str(number) for name, number in names
+                                        if name == client.name) for client in self.clients))
+
     def forget(self, unwanted):
         """Closes those streams for which unwanted() is true."""
-        streams = self.look()
-        self.ask(*("forget " + " ".join(str(number) for (name, number), stream in streams.items()
-                                        if name == client.name and unwanted(stream))
-                   for client in self.clients))
+        self.close([name for name, stream in self.look().items() if unwanted(stream)])
 
     def top_up(self, kind, wanted):
         """Opens what is missing of `wanted` connections of a kind, half of them at each client."""
@@ -173,6 +174,7 @@ class Load:
         lost = [end for name, was in before.items() for end in was["subflows"]
                 if name in broken or after[name]["stage"] != "ended" and
                 end not in after[name]["subflows"]]
+        self.close(broken)
         dying = {name for name in broken if before[name]["server"] == dead}
         return {"connections": len(before), "broken": len(broken),
                 "subflows": sum(len(was["subflows"]) for was in before.values()),
