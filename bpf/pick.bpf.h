@@ -84,9 +84,13 @@ static __always_inline const struct backend *pick_token(struct packet *pkt, stru
 static __always_inline const struct backend *pick_stamp(struct packet *pkt, struct state *state,
 							const struct cluster *cluster)
 {
-	uint32_t slot = stamp_slot(pkt->value, wall_clock_ms(state), cluster->index_bits);
+	uint32_t wall_ms = wall_clock_ms(state);
+	uint32_t slot = stamp_slot(pkt->value, wall_ms, cluster->index_bits);
+	uint32_t index = cluster->owner[slot % MAX_BACKENDS];
 
-	return member_at(pkt, cluster->owner[slot % MAX_BACKENDS], REASON_stamp);
+	if (unlikely(state->clock.samples))
+		note_stamp_age(stamp_constant(wall_ms, index, cluster->index_bits) - pkt->value);
+	return member_at(pkt, index, REASON_stamp);
 }
 
 /* Picks the backend that the packet itself names; NULL and *why: the ring must decide. */

@@ -155,8 +155,12 @@ struct clock {
 	uint64_t due_jiffies;   /* CLOCK_FROZEN: never */
 	uint64_t tai_offset_ms; /* TAI less UTC, as the kernel had it at the last apply */
 	uint32_t wall_ms;
-	uint32_t pad;
+	uint32_t samples; /* 1: the next stamp's age is noted */
 };
+
+/* Ages of stamps: below 2^10 ms, 2^13, and so on to 2^28; the last, older than that. */
+#define STAMP_AGES 8
+#define STAMP_AGE_SHIFT(age) (10 + 3 * (age))
 
 /* The one value of the map of the same name. */
 struct state {
@@ -170,6 +174,8 @@ struct state {
 	uint32_t rings_end, flow_caches_end;
 	struct clock clock;
 	uint64_t error_turn_ns; /* CLOCK_MONOTONIC: bounds how many ICMP errors are sent */
+	/* One stamp each time the clock was read: those of the past, and those of the future. */
+	uint64_t stamp_ages[2][STAMP_AGES];
 };
 
 /*

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* stats: how many packets went where, and why. */
+/* stats: how many packets went where, and why, and how old stamps are. */
 #include <stdlib.h>
 
 #include "../include/reason.h"
@@ -77,6 +77,27 @@ static struct json_object *list_backends(const struct edit *edit, const uint64_t
 	return list;
 }
 
+/* Ages that no stamp had are left out of text, not of JSON. below-s: 0 where there is no bound. */
+static struct json_object *list_stamp_ages(const struct state *state)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (int age = 0; age < STAMP_AGES; age++) {
+		uint64_t past = state->stamp_ages[0][age], future = state->stamp_ages[1][age];
+		struct json_object *object;
+
+		if (!past && !future && !options.json)
+			continue;
+		object = json_object_new_object();
+		report_number(object, "below-s",
+			      age < STAMP_AGES - 1 ? (1u << STAMP_AGE_SHIFT(age)) / 1000 : 0);
+		report_number(object, "past", past);
+		report_number(object, "future", future);
+		json_object_array_add(list, object);
+	}
+	return list;
+}
+
 enum status cmd_stats(struct words *words)
 {
 	struct json_object *object;
@@ -94,6 +115,7 @@ enum status cmd_stats(struct words *words)
 		report_add(object, "reasons", list_all_reasons(counters));
 		report_add(object, "services", list_services(&edit, counters));
 		report_add(object, "backends", list_backends(&edit, counters));
+		report_add(object, "stamp-ages", list_stamp_ages(tables_state(edit.tables)));
 		report(object);
 	}
 	free(counters);

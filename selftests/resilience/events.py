@@ -146,7 +146,11 @@ class Trial:
         self.set_clock(CLOCK_ERROR_MS // 2)
 
     def clock_behind(self):
+        """It must show before it hurts; without stamps there is nothing to show."""
+        before = self.site.far_future()
         self.set_clock(-CLOCK_ERROR_MS // 2)
+        if self.site.variant == "mptcp-lb" and self.site.far_future() == before:
+            raise Failure("no stamp of the future was counted")
 
     def clock_wrong(self):
         """Nearly what is allowed, which must show; and then more."""

@@ -123,6 +123,12 @@ class Installation:
                 total[row["reason"]] = total.get(row["reason"], 0) + row["packets"]
         return total
 
+    def far_future(self):
+        """Stamps that were seen 65 s or more in the future, by both balancers."""
+        return sum(row["future"] for side in self.balancers.values()
+                   for row in side.json("stats")["stamp-ages"]
+                   if not 0 < row["below-s"] <= 65)
+
     def links(self, name, state):
         for device in ("north", "south"):
             self.net[name].ip(f"link set {device} {state}")

@@ -16,6 +16,7 @@ from topology import Failure
 
 CONNECTIONS = 40
 SOME = {"mptcp-lb": ("backend set down", "loader killed in mid-apply",
+                     "clock behind by half of what is allowed",
                      "backend added, then a balancer killed",
                      "ring rebuilt, then the router's hash changed"),
         "hash": ("ring rebuilt",),

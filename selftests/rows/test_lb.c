@@ -892,6 +892,35 @@ static void check_clock(void)
 	ok(clock->wall_ms != 1, "a packet that finds it due again reads it again");
 }
 
+/* A stamp of `ahead_ms` in the clock's future, on a packet that finds the clock due. */
+static void sample(int32_t ahead_ms)
+{
+	struct clock *clock = &tables_state(tables)->clock;
+	uint32_t stamp = clock->wall_ms + ahead_ms + ON_LINK * SLOT_MS;
+	const struct segment segment = { ACK, OPTIONS(NOP, NOP, TIMESTAMP(5, stamp)) };
+	uint8_t in[FRAME_MAX];
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = in,
+		    .data_size_in = packet_build(in, &segment));
+
+	clock->due_jiffies -= 1000;
+	bpf_prog_test_run_opts(program, &run);
+	bpf_prog_test_run_opts(program, &run);
+}
+
+static void check_stamp_ages(void)
+{
+	uint64_t(*ages)[STAMP_AGES] = tables_state(tables)->stamp_ages;
+
+	memset(ages, 0, sizeof(tables_state(tables)->stamp_ages));
+	sample(-100);
+	ok(ages[0][0] == 1, "of the stamps between two readings of the clock one is noted");
+	sample(-40000);
+	ok(ages[0][2] == 1, "a stamp that is 40 s old is counted below 65 s");
+	sample(500000);
+	ok(ages[1][3] == 1, "one that is 500 s in the future is counted there, below 524 s");
+	ok(ages[0][0] == 1, "and nowhere else");
+}
+
 int main(void)
 {
 	set_up();
@@ -900,6 +929,7 @@ int main(void)
 	RUN_ROWS(v4_rows, false);
 	RUN_ROWS(v6_rows, true);
 	check_clock();
+	check_stamp_ages();
 	tear_down();
 	return tap_end();
 }
