@@ -6,7 +6,7 @@ import secrets
 import sys
 import time
 from collections import Counter
-from multiprocessing import Pool
+from concurrent.futures import ProcessPoolExecutor
 
 from comparison import REASONS, Runner, compare_all
 from tap import exit_on_signals, note, run_tests
@@ -30,9 +30,9 @@ def agree(seed, packets):
     seeds = [f"{seed}/{number}" for number in range(-(-packets // each))]
     workers, met, found = os.cpu_count(), Counter(), []
     begun = time.monotonic()
-    with Pool(workers) as pool:
+    with ProcessPoolExecutor(workers) as pool:
         shares = [(seeds[first::workers], each) for first in range(workers)]
-        for share_met, share_found in pool.imap_unordered(compare_share, shares):
+        for share_met, share_found in pool.map(compare_share, shares):
             met += share_met
             found += share_found
     note(f"seed {seed}: {met.total()} packets in {time.monotonic() - begun:.0f} s: "

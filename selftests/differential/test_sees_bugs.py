@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from multiprocessing import Pool
+from concurrent.futures import ProcessPoolExecutor
 
 from comparison import TOP, Runner, compare, scenario
 from tap import exit_on_signals, note, run_tests
@@ -86,10 +86,10 @@ def find(number, old, new):
 
 def main():
     exit_on_signals()
-    with Pool() as pool:
-        trials = [(name, pool.apply_async(find, (number, old, new)))
+    with ProcessPoolExecutor() as pool:
+        trials = [(name, pool.submit(find, number, old, new))
                   for number, (name, old, new) in enumerate(BUGS, 1)]
-        return run_tests([(f"found: {name}", lambda trial=trial: note(trial.get()))
+        return run_tests([(f"found: {name}", lambda trial=trial: note(trial.result()))
                           for name, trial in trials])
 
 
