@@ -6,22 +6,37 @@
 #include "maps.bpf.h"
 #include "tcpopt.bpf.h"
 
+static __always_inline uint64_t key_of(const struct packet *pkt, __be16 port)
+{
+	if (pkt->is_v6)
+		return service_key_v6(pkt->daddr.halves, plain(port, uint16_t));
+	return service_key_v4(plain(pkt->daddr.words[3], uint32_t), plain(port, uint16_t));
+}
+
+static __always_inline bool is_line_of(const struct service *service, const struct packet *pkt,
+				       __be16 port)
+{
+	if (!pkt->is_v6)
+		return service->v4_key == key_of(pkt, port);
+	return service->address.halves[1] == pkt->daddr.halves[1] &&
+	       service->address.halves[0] == pkt->daddr.halves[0] && service->port == port &&
+	       service->id;
+}
+
 /* The line of the packet's destination address and a port; port 0 finds any service address. */
 static __always_inline const struct service *find_line(const struct packet *pkt, __be16 port,
-						       uint32_t seed)
+						       const struct cluster *cluster)
 {
-	uint32_t line = service_line(&pkt->daddr, plain(port, uint16_t), seed);
+	uint32_t line = service_line(key_of(pkt, port), cluster->service_seed);
 
 	for (uint32_t probe = 0; probe < SERVICE_PROBES; probe++) {
 		uint32_t key = pkt->bank * SERVICE_LINES + (line + probe) % SERVICE_LINES;
 		const struct service *service = bpf_map_lookup_elem(&services, &key);
 
+		if (likely(service && is_line_of(service, pkt, port)))
+			return service;
 		if (!service || !service->id)
 			return NULL;
-		if (likely(service->address.halves[1] == pkt->daddr.halves[1] &&
-			   service->address.halves[0] == pkt->daddr.halves[0] &&
-			   service->port == port))
-			return service;
 	}
 	return NULL;
 }
@@ -84,16 +99,22 @@ static __always_inline enum clue walk_options(struct xdp_md *ctx, struct packet 
 	return is_ack ? ack_clue(ctx, pkt, &walk) : syn_clue(ctx, pkt, &walk);
 }
 
-static __always_inline enum clue classify_ack(struct xdp_md *ctx, struct packet *pkt)
+/* The TSecr of an ACK, where Linux and Apple put it, behind two NOPs; else 0. */
+static __always_inline uint32_t plain_stamp(struct xdp_md *ctx, const struct packet *pkt)
 {
 	__be32 *first = packet_at(ctx, pkt->tcp) + TCP_HEADER_MIN;
 
-	if (likely(pkt->options >= 12 && (void *)(first + 3) <= packet_end(ctx) &&
-		   first[0] == be32(LINUX_TIMESTAMP_FIRST))) {
-		pkt->value = bpf_ntohl(first[2]);
-		return pkt->value ? CLUE_STAMP : CLUE_NONE;
-	}
-	return walk_options(ctx, pkt);
+	if (unlikely(!(pkt->flags & TCP_ACK) || pkt->options < 12 ||
+		     (void *)(first + 3) > packet_end(ctx) ||
+		     first[0] != be32(LINUX_TIMESTAMP_FIRST)))
+		return 0;
+	return bpf_ntohl(first[2]);
+}
+
+static __always_inline enum clue classify_ack(struct xdp_md *ctx, struct packet *pkt)
+{
+	pkt->value = plain_stamp(ctx, pkt);
+	return pkt->value ? CLUE_STAMP : walk_options(ctx, pkt);
 }
 
 static __always_inline enum clue classify_syn(struct xdp_md *ctx, struct packet *pkt)

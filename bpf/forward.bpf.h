@@ -77,6 +77,18 @@ static __always_inline enum reason encapsulate(struct xdp_md *ctx, const struct 
 	return encap_in_ipv4(ctx, pkt, cluster, backend, &inner);
 }
 
+/* All that many packets need: other MACs, and back by the device that they came by. */
+static __always_inline bool turn_round(struct xdp_md *ctx, const struct backend *backend)
+{
+	struct ethhdr *eth = packet_start(ctx);
+
+	if (unlikely(backend->near_ifindex != ctx->ingress_ifindex ||
+		     (void *)(eth + 1) > packet_end(ctx) || is_sent_on(eth, backend)))
+		return false;
+	write_macs(eth, backend);
+	return true;
+}
+
 /* On success *action is XDP_TX, or XDP_REDIRECT where another device leads to the backend. */
 static __always_inline enum reason forward(struct xdp_md *ctx, const struct packet *pkt,
 					   const struct cluster *cluster,

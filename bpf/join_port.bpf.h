@@ -14,7 +14,7 @@ static __always_inline const struct service *find_join_port(struct packet *pkt,
 
 	if (!cluster->join_ports)
 		return NULL;
-	line = find_line(pkt, 0, cluster->service_seed);
+	line = find_line(pkt, 0, cluster);
 	if (!line || !line->join_port)
 		return NULL;
 	index = bpf_ntohs(pkt->dport) - line->join_port; /* a port below is a great index */

@@ -6,7 +6,6 @@
 #include "classify.bpf.h"
 #include "clock.bpf.h"
 #include "flows.bpf.h"
-#include "../include/stamp.h"
 
 static __always_inline const struct backend *backend_at(const struct packet *pkt, uint32_t index)
 {
@@ -15,19 +14,20 @@ static __always_inline const struct backend *backend_at(const struct packet *pkt
 	return bpf_map_lookup_elem(&backends, &key);
 }
 
+static __always_inline bool is_member(const struct backend *backend, const struct service *service)
+{
+	return backend->services[service->member_word % MEMBER_WORDS] & service->member_bit;
+}
+
 /* NULL where packets for the service may not be sent to that index. */
-static __always_inline const struct backend *member_at(struct packet *pkt, uint32_t index,
-						       enum reason why)
+static __always_inline const struct backend *
+member_at(struct packet *pkt, const struct service *service, uint32_t index, enum reason why)
 {
 	const struct backend *backend = backend_at(pkt, index);
-	uint32_t bit = (uint32_t)pkt->service - 1;
 
 	pkt->backend = index;
 	pkt->picked = why;
-	if (unlikely(!backend) ||
-	    !(backend->services[bit / 32 % (MAX_SERVICES / 32)] >> bit % 32 & 1))
-		return NULL;
-	return backend;
+	return unlikely(!backend || !is_member(backend, service)) ? NULL : backend;
 }
 
 static __always_inline const struct ring *ring_of(const struct service *service)
@@ -57,15 +57,17 @@ static __always_inline const struct backend *pick_join_port(struct packet *pkt,
 /* The clock moves once in 256 jiffies, so CPUs write as seldom. */
 static __always_inline void note_join(struct state *state, uint32_t epoch)
 {
-	uint32_t now = wall_clock_ms(state) | 1;
-	uint32_t *joined = &state->joined[epoch % TOKEN_EPOCHS];
+	uint32_t *joined = &state->joined[epoch % TOKEN_EPOCHS], now;
 
+	keep_clock(state, 0);
+	now = state->clock.wall_ms | 1;
 	if (*joined != now)
 		*joined = now;
 }
 
 static __always_inline const struct backend *pick_token(struct packet *pkt, struct state *state,
-							const struct cluster *cluster)
+							const struct cluster *cluster,
+							const struct service *service)
 {
 	uint32_t epoch = token_epoch(pkt->value), key = pkt->bank * TOKEN_EPOCHS + epoch;
 	const struct secret *secret = bpf_map_lookup_elem(&secrets, &key);
@@ -75,22 +77,29 @@ static __always_inline const struct backend *pick_token(struct packet *pkt, stru
 		return NULL;
 	uint32_t body = token_look_up(&secret->rounds, pkt->value);
 
-	backend = member_at(pkt, token_index(body, cluster->index_bits), REASON_token);
+	backend = member_at(pkt, service, token_index(body, cluster->index_bits), REASON_token);
 	if (backend)
 		note_join(state, epoch);
 	return backend;
 }
 
 static __always_inline const struct backend *pick_stamp(struct packet *pkt, struct state *state,
-							const struct cluster *cluster)
+							const struct cluster *cluster,
+							const struct service *service)
 {
-	uint32_t wall_ms = wall_clock_ms(state);
-	uint32_t slot = stamp_slot(pkt->value, wall_ms, cluster->index_bits);
-	uint32_t index = cluster->owner[slot % MAX_BACKENDS];
+	keep_clock(state, pkt->value);
+	return member_at(pkt, service, stamp_owner(state, cluster, pkt->value), REASON_stamp);
+}
 
-	if (unlikely(state->clock.samples))
-		note_stamp_age(stamp_constant(wall_ms, index, cluster->index_bits) - pkt->value);
-	return member_at(pkt, index, REASON_stamp);
+/* The same, where the stamp is in its usual place; NULL: ask all the others. */
+static __always_inline const struct backend *pick_at_once(struct xdp_md *ctx, struct packet *pkt,
+							  struct state *state,
+							  const struct cluster *cluster,
+							  const struct service *service)
+{
+	pkt->service = service->id;
+	pkt->value = plain_stamp(ctx, pkt);
+	return likely(pkt->value) ? pick_stamp(pkt, state, cluster, service) : NULL;
 }
 
 /* Picks the backend that the packet itself names; NULL and *why: the ring must decide. */
@@ -101,7 +110,7 @@ static __always_inline const struct backend *pick_named(struct packet *pkt, stru
 {
 	if (likely(pkt->clue == CLUE_STAMP && service->stamps)) {
 		*why = REASON_ring_stamp_unroutable;
-		return pick_stamp(pkt, state, cluster);
+		return pick_stamp(pkt, state, cluster, service);
 	}
 	switch (pkt->clue) {
 	case CLUE_JOIN:
@@ -110,7 +119,7 @@ static __always_inline const struct backend *pick_named(struct packet *pkt, stru
 		if (service->joins == JOINS_RING)
 			return NULL;
 		*why = REASON_ring_token_unroutable;
-		return pick_token(pkt, state, cluster);
+		return pick_token(pkt, state, cluster, service);
 	case CLUE_NEW:
 		*why = REASON_ring_new;
 		return NULL;
@@ -169,7 +178,7 @@ static __always_inline const struct backend *pick_flow(struct packet *pkt,
 	if (!asks_cache(pkt, service))
 		return NULL;
 	entry = find_flow(&client, service->flow_caches);
-	return entry ? member_at(pkt, entry - 1, REASON_flow) : NULL;
+	return entry ? member_at(pkt, service, entry - 1, REASON_flow) : NULL;
 }
 
 static __always_inline void note_pick(const struct packet *pkt, const struct service *service)

@@ -38,6 +38,12 @@ STAMP_INLINE uint32_t stamp_constant(uint32_t offset_ms, uint32_t index, uint32_
 	return offset_ms + index * stamp_slot_ms(index_bits);
 }
 
+/* What a balancer adds before it divides by S: all of a slot but S/16 lies below its index. */
+STAMP_INLINE uint32_t stamp_ahead(uint32_t index_bits)
+{
+	return stamp_slot_ms(index_bits) - 1 - stamp_clock_error_ms(index_bits);
+}
+
 /*
  * The slot of an echoed timestamp at the balancer: the index of the server that
  * sent it, or, once the stamp has aged past S/16 short of a slot, one below for
@@ -45,9 +51,7 @@ STAMP_INLINE uint32_t stamp_constant(uint32_t offset_ms, uint32_t index, uint32_
  */
 STAMP_INLINE uint32_t stamp_slot(uint32_t tsecr, uint32_t wall_ms, uint32_t index_bits)
 {
-	uint32_t ahead = stamp_slot_ms(index_bits) - 1 - stamp_clock_error_ms(index_bits);
-
-	return (tsecr - wall_ms + ahead) >> (32 - index_bits);
+	return (tsecr - wall_ms + stamp_ahead(index_bits)) >> (32 - index_bits);
 }
 
 /*

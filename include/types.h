@@ -10,10 +10,11 @@
 #include "token.h"
 
 /* Changes with any layout below and with any decision that balancers must share. */
-#define LB_ABI 0x6d6c6203 /* "mlb", 3 */
+#define LB_ABI 0x6d6c6204 /* "mlb", 4 */
 
 #define MAX_BACKENDS (1 << TOKEN_INDEX_BITS_MAX)
 #define MAX_SERVICES 512
+#define MEMBER_WORDS (MAX_SERVICES / 32)
 
 /*
  * All configuration exists twice. The generation's low bit says which bank packets
@@ -73,8 +74,12 @@ struct service {
 	uint16_t join_port;   /* host order: that of index 0; 0: none. An address has it too */
 	uint16_t flow_caches; /* the first of its places in the map of flows */
 	uint32_t flow_entries;
-	uint8_t flows; /* enum flows */
-	uint8_t pad[15];
+	uint8_t flows;       /* enum flows */
+	uint8_t by_stamp;    /* 1: a stamp decides, before any flow cache */
+	uint8_t member_word; /* where a backend's bit for this service is, and the bit */
+	uint8_t pad;
+	uint32_t member_bit;
+	uint64_t v4_key; /* service_key_v4() of its address and port; 0 for IPv6 */
 };
 
 enum forward { FORWARD_L2, FORWARD_IPIP, FORWARD_GUE };
@@ -100,12 +105,13 @@ struct backend {
 	/* The longest IP packets that fit, outer headers not counted; PACKET_LENGTH_MIN or more. */
 	uint16_t mtu;
 	uint16_t df_clear_mtu; /* of those that routers may cut on the way */
-	uint8_t reserved[6];
+	uint8_t reserved[2];
+	uint32_t near_ifindex;  /* ifindex, if it is forwarded to by l2; else 0 */
 	struct address address; /* also of one that was removed, if removed_at is not 0 */
 	uint64_t removed_at;    /* wall clock in s */
 	uint8_t unused[8];
 	/* Bit id - 1: it is a member of that service and not down. */
-	uint32_t services[MAX_SERVICES / 32];
+	uint32_t services[MEMBER_WORDS];
 };
 
 /*
@@ -127,10 +133,11 @@ struct secret {
 
 struct cluster {
 	uint64_t ring_seed;
-	uint32_t index_bits;   /* 4 to 12; 0: nothing was ever applied */
-	uint32_t epoch;        /* the one that servers issue under */
-	uint32_t service_seed; /* multiplier that places services within SERVICE_PROBES */
+	uint32_t index_bits; /* 4 to 12; 0: nothing was ever applied */
+	uint32_t epoch;      /* the one that servers issue under */
 	uint32_t strict_clock;
+	uint32_t stamp_ahead;  /* stamp_ahead() of the index bits */
+	uint64_t service_seed; /* multiplier that places services within SERVICE_PROBES */
 	/* Outer sources: the prefix, and which bits of its last word are the flow's. */
 	struct address tunnel_source; /* ::ffff:a.b.c.d */
 	struct address tunnel_source_v6;
@@ -138,9 +145,10 @@ struct cluster {
 	__be32 tunnel_hosts_v6;
 	uint8_t tunnel_length; /* of the prefix; 0: there is none */
 	uint8_t tunnel_length_v6;
-	uint8_t df_clear;   /* enum df_clear; packets go by each backend's df_clear_mtu */
-	uint8_t join_ports; /* 1: some address has a join port */
-	uint8_t pad[4];
+	uint8_t df_clear;    /* enum df_clear; packets go by each backend's df_clear_mtu */
+	uint8_t join_ports;  /* 1: some address has a join port */
+	uint8_t stamp_shift; /* 32 - index_bits */
+	uint8_t pad[3];
 	/* The index assigned at or next above each slot of the stamp, cyclic (stamp.h). */
 	uint16_t owner[MAX_BACKENDS];
 };
@@ -155,7 +163,7 @@ struct clock {
 	uint64_t due_jiffies;   /* CLOCK_FROZEN: never */
 	uint64_t tai_offset_ms; /* TAI less UTC, as the kernel had it at the last apply */
 	uint32_t wall_ms;
-	uint32_t samples; /* 1: the next stamp's age is noted */
+	uint32_t pad;
 };
 
 /* Ages of stamps: below 2^10 ms, 2^13, and so on to 2^28; the last, older than that. */
@@ -174,7 +182,7 @@ struct state {
 	uint32_t rings_end, flow_caches_end;
 	struct clock clock;
 	uint64_t error_turn_ns; /* CLOCK_MONOTONIC: bounds how many ICMP errors are sent */
-	/* One stamp each time the clock was read: those of the past, and those of the future. */
+	/* One at each reading of the clock by a stamped packet: of the past, and of the future. */
 	uint64_t stamp_ages[2][STAMP_AGES];
 };
 
@@ -192,15 +200,26 @@ _Static_assert(sizeof(struct service) == 64, "a service is one cache line");
 _Static_assert(sizeof(struct backend) == 128, "a backend is two cache lines");
 _Static_assert(sizeof(struct state) % 8 == 0, "elements of an array map are padded to 8");
 
-/* Where to start looking for a service. port: as on the wire; seed: odd. */
-static inline __attribute__((always_inline)) uint32_t service_line(const struct address *a,
-								   uint16_t port, uint32_t seed)
-{
-	uint64_t mix = a->halves[0] * 0x9e3779b97f4a7c15ULL ^ a->halves[1];
+#define TYPES_INLINE static inline __attribute__((always_inline))
 
-	return ((uint32_t)(mix ^ mix >> 32) ^ (uint32_t)port << 8) * seed >> 21;
+/* An IPv4 service in one word, never 0. Address and port as on the wire. */
+TYPES_INLINE uint64_t service_key_v4(uint32_t address, uint16_t port)
+{
+	return (uint64_t)(port | 0x10000) << 32 | address;
 }
 
-_Static_assert(SERVICE_LINES == 1 << (32 - 21), "service_line() yields 11 bits");
+/* The same for IPv6, of whose services two may share one. */
+TYPES_INLINE uint64_t service_key_v6(const uint64_t halves[2], uint16_t port)
+{
+	return halves[0] * 0x9e3779b97f4a7c15ULL ^ halves[1] ^ (uint64_t)port << 32;
+}
+
+/* Where to start looking for a service. seed: odd. */
+TYPES_INLINE uint32_t service_line(uint64_t key, uint64_t seed)
+{
+	return key * seed >> 53;
+}
+
+_Static_assert(SERVICE_LINES == 1 << (64 - 53), "service_line() yields 11 bits");
 
 #endif

@@ -32,6 +32,8 @@ static void fill_cluster(struct tables *tables, uint32_t bank, const struct conf
 
 	cluster->ring_seed = config->ring_seed;
 	cluster->index_bits = config->index_bits;
+	cluster->stamp_ahead = stamp_ahead(config->index_bits);
+	cluster->stamp_shift = 32 - config->index_bits;
 	cluster->epoch = config->epoch;
 	cluster->strict_clock = config->strict_clock;
 	cluster->tunnel_source = config->tunnel_source.address;
@@ -134,6 +136,7 @@ static void fill_backend(struct backend *line, const struct backend *live,
 	keep_next_hop(line, live);
 	if (backend->lladdr_given)
 		memcpy(line->eth_dst, backend->lladdr, sizeof(line->eth_dst));
+	line->near_ifindex = line->forward == FORWARD_L2 ? line->ifindex : 0;
 }
 
 /* An index that was given up keeps its last address. */

@@ -64,9 +64,11 @@ static enum status place_ring(struct tables *tables, const struct config *config
 	return rings_write(tables, *id, &wanted);
 }
 
-static bool place_line(struct service *lines, const struct service *service, uint32_t seed)
+static bool place_line(struct service *lines, const struct service *service, uint64_t seed)
 {
-	uint32_t line = service_line(&service->address, service->port, seed);
+	uint64_t key = service->v4_key ? service->v4_key
+				       : service_key_v6(service->address.halves, service->port);
+	uint32_t line = service_line(key, seed);
 
 	for (uint32_t probe = 0; probe < SERVICE_PROBES; probe++) {
 		struct service *at = &lines[(line + probe) % SERVICE_LINES];
@@ -80,16 +82,16 @@ static bool place_line(struct service *lines, const struct service *service, uin
 }
 
 /* Tries seeds until every service is found within SERVICE_PROBES; returns the seed. */
-static uint32_t place_lines(struct service *lines, const struct service *services, size_t count)
+static uint64_t place_lines(struct service *lines, const struct service *services, size_t count)
 {
-	for (uint32_t seed = 1;; seed += 2) {
+	for (uint64_t seed = 0x9e3779b97f4a7c15;; seed *= 0xd1342543de82ef95) {
 		size_t placed = 0;
 
 		memset(lines, 0, SERVICE_LINES * sizeof(*lines));
-		while (placed < count && place_line(lines, &services[placed], seed * 0x85ebca6b))
+		while (placed < count && place_line(lines, &services[placed], seed))
 			placed++;
 		if (placed == count)
-			return seed * 0x85ebca6b;
+			return seed;
 	}
 }
 
@@ -170,12 +172,16 @@ static enum status make_line(struct tables *tables, const struct config *config,
 		.ring = ring,
 		.joins = service->joins,
 		.stamps = service->stamps,
+		.by_stamp = service->stamps && service->flows != FLOWS_ALL,
 		.flow_key = flow_key_of(config->ring_seed, service->address.halves,
 					htons(service->port)),
 		.join_port = service->join_port,
 		.flow_caches = flow_caches,
 		.flow_entries = service->flow_entries,
 		.flows = service->flows,
+		.v4_key = address_is_v4(&service->address)
+				  ? service_key_v4(service->address.words[3], htons(service->port))
+				  : 0,
 	};
 	return status;
 }
@@ -224,11 +230,13 @@ static enum status add_address_lines(struct tables *tables, const struct config 
 
 /* fill_backends() has cleared the bits. */
 static void note_members(struct backend *lines, const struct config *config,
-			 const struct config_service *service, uint32_t id)
+			 const struct config_service *service, struct service *line)
 {
+	line->member_word = (line->id - 1) / 32;
+	line->member_bit = 1u << (line->id - 1) % 32;
 	for (uint32_t i = 0; i < MAX_BACKENDS; i++)
 		if (service->weight[i] && config->backends[i].state != BACKEND_DOWN)
-			lines[i].services[(id - 1) / 32] |= 1u << (id - 1) % 32;
+			lines[i].services[line->member_word] |= line->member_bit;
 }
 
 enum status publish_services(struct tables *tables, uint32_t bank, const struct config *config)
@@ -243,7 +251,7 @@ enum status publish_services(struct tables *tables, uint32_t bank, const struct 
 	if (!status)
 		status = give_ids(tables, lines, config->service_count);
 	for (size_t i = 0; !status && i < config->service_count; i++)
-		note_members(backends_of(tables, bank), config, &config->services[i], lines[i].id);
+		note_members(backends_of(tables, bank), config, &config->services[i], &lines[i]);
 	if (!status)
 		status = add_address_lines(tables, config, &next, lines, &count);
 	if (!status)

@@ -17,7 +17,10 @@ CONFIGURATIONS, PACKETS = 20, 500
 # What it is called, and the change, of a text that stands once in all of the program's sources.
 BUGS = (
     ("stamps of the near future are taken for the next index",
-     "- 1 - stamp_clock_error_ms(index_bits)", "- 1"),
+     "+ cluster->stamp_ahead)", "+ (1u << cluster->stamp_shift) - 1)"),
+    ("what is on its way to a backend already is turned round",
+     "> packet_end(ctx) || is_sent_on(eth, backend)))\n\t\treturn false",
+     "> packet_end(ctx)))\n\t\treturn false"),
     ("tokens of epochs without a secret are decoded",
      "if (!secret || !secret->present)", "if (!secret)"),
     ("the last round of the token loses a bit",

@@ -10,7 +10,7 @@
 #define BACKENDS (1 << INDEX_BITS)
 #define IS_DOWN 30
 #define IS_NO_MEMBER 31 /* of those that join ports lead to */
-#define SEED 0x9e3779b1
+#define SEED 0x9e3779b97f4a7c15
 #define PORT 443
 #define PORT_STAMPS_OFF 8001
 #define PORT_FLOWS_JOINS 8002
@@ -39,6 +39,9 @@ static void add_line(const uint8_t address[16], uint16_t port, uint16_t id)
 	struct service service = {
 		.id = id,
 		.stamps = port != PORT_STAMPS_OFF,
+		.by_stamp = port != PORT_STAMPS_OFF && port != PORT_FLOWS_ALL,
+		.member_word = (id - 1) / 32 % MEMBER_WORDS,
+		.member_bit = 1u << (id - 1) % 32,
 		.flows = port == PORT_FLOWS_JOINS ? FLOWS_JOINS
 			 : port == PORT_FLOWS_ALL ? FLOWS_ALL
 						  : FLOWS_OFF,
@@ -50,7 +53,11 @@ static void add_line(const uint8_t address[16], uint16_t port, uint16_t id)
 	memcpy(&service.address, address, sizeof(service.address));
 	service.port = bpf_htons(port);
 	service.flow_key = flow_key_of(0, service.address.halves, service.port);
-	line = service_line(&service.address, service.port, SEED);
+	if (address == service_v4)
+		service.v4_key = service_key_v4(service.address.words[3], service.port);
+	line = service_line(service.v4_key ? service.v4_key
+					   : service_key_v6(service.address.halves, service.port),
+			    SEED);
 	while (lines[line % SERVICE_LINES].id)
 		line++;
 	lines[line % SERVICE_LINES] = service;
@@ -86,6 +93,7 @@ static void add_backends(void)
 			.address_is_v6 = index & 1,
 			.mtu = index & 2 ? MTU : PACKET_LENGTH_MIN,
 			.df_clear_mtu = index & 4 ? MTU : PACKET_LENGTH_MIN,
+			.near_ifindex = index % 3 == FORWARD_L2 ? 1 + index / 128 : 0,
 		};
 		if (index != IS_DOWN)
 			memset(added[index].services, 0xff, sizeof(added[index].services));
@@ -134,6 +142,8 @@ static void add_state(void)
 	now->clock.wall_ms = WALL_MS;
 	now->cluster[0] = (struct cluster){
 		.index_bits = INDEX_BITS,
+		.stamp_ahead = stamp_ahead(INDEX_BITS),
+		.stamp_shift = 32 - INDEX_BITS,
 		.epoch = 1,
 		.service_seed = SEED,
 		.tunnel_source = tunnel_source_v4,
