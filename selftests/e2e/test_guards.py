@@ -129,8 +129,11 @@ class Trial:
                 self.client.open(CONNECTIONS, family)
             self.start()
             self.hear("took the programs off the device 'eth0'")
-        if self.show()["exempt"] < 2 * CONNECTIONS:  # the idle subflows have not been heard
-            raise Failure(f"those are to be exempt, and not: {self.show()}")
+        shown = self.show()
+        # A stamp that is ahead of the plain clock is taken by a client whose server speaks first.
+        constant = shown["stamp-offset"] + (shown["index"] << 32 - shown["index-bits"])
+        if constant >> 31 & 1 and shown["exempt"] < 2 * CONNECTIONS:  # idle subflows are not heard
+            raise Failure(f"those are to be exempt, and not: {shown}")
 
     def plug(self):
         net = self.cluster.net
