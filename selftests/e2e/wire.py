@@ -106,15 +106,22 @@ class ServerSide:
                 file.write(f"  - address: '{address}'\n    ports: [{PORT}]\n    backends:\n"
                            f"      - {{index: {INDEX}, address: 10.1.0.11}}\n")
 
-    def attach(self, keys=1000):
+    def put_on(self):
+        """The programs alone: without a daemon nobody searches keys meanwhile."""
         self.write_config()
         self(f"server attach dev eth0 index {INDEX}")
+
+    def take_off(self):
+        self("server detach dev eth0 force")
+
+    def attach(self, keys=1000):
+        self.put_on()
         self.daemon = self.space.start(*self.argv, "server", "run", stderr=subprocess.DEVNULL)
         wait_until("keys", lambda: self.show()["keys-queued"] >= keys)
 
     def detach(self):
         """Without a daemon it can be attached again."""
-        self("server detach dev eth0 force")
+        self.take_off()
         self.daemon.wait(PATIENCE_S)
 
     def show(self):
