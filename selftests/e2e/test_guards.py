@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 from cluster import INDICES, Cluster
 from tap import exit_on_signals, run_tests
@@ -129,11 +130,8 @@ class Trial:
                 self.client.open(CONNECTIONS, family)
             self.start()
             self.hear("took the programs off the device 'eth0'")
-        shown = self.show()
-        # A stamp that is ahead of the plain clock is taken by a client whose server speaks first.
-        constant = shown["stamp-offset"] + (shown["index"] << 32 - shown["index-bits"])
-        if constant >> 31 & 1 and shown["exempt"] < 2 * CONNECTIONS:  # idle subflows are not heard
-            raise Failure(f"those are to be exempt, and not: {shown}")
+        if self.show()["exempt"] < 2 * CONNECTIONS:  # the idle subflows have not been heard
+            raise Failure(f"those are to be exempt, and not: {self.show()}")
 
     def plug(self):
         net = self.cluster.net
@@ -255,8 +253,16 @@ class Trial:
             raise Failure(f"at the detach 'server run' said {said}")
 
 
+def index_behind():
+    """The one of two whose stamps are behind plain timestamps today, as PAWS compares them: by
+    the other a connection that began without them becomes stamped if its server speaks first."""
+    offset_ms = int((time.time() - time.monotonic()) * 1000)
+    return next(index for index in (127, 255) if (offset_ms + (index << 24)) >> 31 & 1)
+
+
 def main():
     exit_on_signals()
+    INDICES["s2"] = index_behind()
     with Topology() as net:
         cluster = Cluster(net)
         cluster.start_balancer(("s2",))
