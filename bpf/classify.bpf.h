@@ -13,14 +13,15 @@ static __always_inline uint64_t key_of(const struct packet *pkt, __be16 port)
 	return service_key_v4(plain(pkt->daddr.words[3], uint32_t), plain(port, uint16_t));
 }
 
+/* No packet has the key of an empty line, which is 0. */
 static __always_inline bool is_line_of(const struct service *service, const struct packet *pkt,
 				       __be16 port)
 {
-	if (!pkt->is_v6)
-		return service->v4_key == key_of(pkt, port);
-	return service->address.halves[1] == pkt->daddr.halves[1] &&
-	       service->address.halves[0] == pkt->daddr.halves[0] && service->port == port &&
-	       service->id;
+	if (service->key != key_of(pkt, port))
+		return false;
+	return !pkt->is_v6 ||
+	       (service->address.halves[1] == pkt->daddr.halves[1] &&
+		service->address.halves[0] == pkt->daddr.halves[0] && service->port == port);
 }
 
 /* The line of the packet's destination address and a port; port 0 finds any service address. */

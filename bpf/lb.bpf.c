@@ -70,7 +70,7 @@ static __always_inline uint32_t send_stamped(struct xdp_md *ctx, struct packet p
 /*
  * Nearly every packet has a stamp that leads to a backend, and nothing else need be asked. It
  * has a copy of the way to itself: what it had in common with the others would have to be in
- * the same places, which costs it a third more instructions.
+ * the same places, which costs it a tenth more instructions.
  */
 static __always_inline uint32_t balance_plain(struct xdp_md *ctx, struct packet *pkt,
 					      struct state *now)
@@ -128,7 +128,7 @@ __noinline int balance_uncommon(struct xdp_md *ctx)
 	return decide_and_conclude(ctx, &pkt, now, service);
 }
 
-/* Three copies of the same way: each family's is shorter for knowing which it is. */
+/* Each family has its own copy of the way, which is shorter for knowing which it is. */
 static __always_inline uint32_t balance(struct xdp_md *ctx)
 {
 	uint32_t zero = 0;

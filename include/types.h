@@ -79,7 +79,7 @@ struct service {
 	uint8_t member_word; /* where a backend's bit for this service is, and the bit */
 	uint8_t pad;
 	uint32_t member_bit;
-	uint64_t v4_key; /* service_key_v4() of its address and port; 0 for IPv6 */
+	uint64_t key; /* service_key_v4() or service_key_v6() of its address and port */
 };
 
 enum forward { FORWARD_L2, FORWARD_IPIP, FORWARD_GUE };
@@ -202,16 +202,16 @@ _Static_assert(sizeof(struct state) % 8 == 0, "elements of an array map are padd
 
 #define TYPES_INLINE static inline __attribute__((always_inline))
 
-/* An IPv4 service in one word, never 0. Address and port as on the wire. */
+/* An IPv4 service in one word, which is never 0. Address and port as on the wire. */
 TYPES_INLINE uint64_t service_key_v4(uint32_t address, uint16_t port)
 {
 	return (uint64_t)(port | 0x10000) << 32 | address;
 }
 
-/* The same for IPv6, of whose services two may share one. */
+/* The same for IPv6, of whose services two may share one; it is none of IPv4. */
 TYPES_INLINE uint64_t service_key_v6(const uint64_t halves[2], uint16_t port)
 {
-	return halves[0] * 0x9e3779b97f4a7c15ULL ^ halves[1] ^ (uint64_t)port << 32;
+	return (halves[0] * 0x9e3779b97f4a7c15ULL ^ halves[1] ^ (uint64_t)port << 32) | 1ULL << 63;
 }
 
 /* Where to start looking for a service. seed: odd. */

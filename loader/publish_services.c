@@ -66,9 +66,7 @@ static enum status place_ring(struct tables *tables, const struct config *config
 
 static bool place_line(struct service *lines, const struct service *service, uint64_t seed)
 {
-	uint64_t key = service->v4_key ? service->v4_key
-				       : service_key_v6(service->address.halves, service->port);
-	uint32_t line = service_line(key, seed);
+	uint32_t line = service_line(service->key, seed);
 
 	for (uint32_t probe = 0; probe < SERVICE_PROBES; probe++) {
 		struct service *at = &lines[(line + probe) % SERVICE_LINES];
@@ -153,6 +151,13 @@ struct next {
 	uint32_t ring, flow_caches;
 };
 
+/* port: as on the wire. */
+static uint64_t key_of(const struct address *address, uint16_t port)
+{
+	return address_is_v4(address) ? service_key_v4(address->words[3], port)
+				      : service_key_v6(address->halves, port);
+}
+
 /* A service's line, or that of an address where the port is 0. */
 static enum status make_line(struct tables *tables, const struct config *config,
 			     const struct config_service *service, struct next *next,
@@ -179,9 +184,7 @@ static enum status make_line(struct tables *tables, const struct config *config,
 		.flow_caches = flow_caches,
 		.flow_entries = service->flow_entries,
 		.flows = service->flows,
-		.v4_key = address_is_v4(&service->address)
-				  ? service_key_v4(service->address.words[3], htons(service->port))
-				  : 0,
+		.key = key_of(&service->address, htons(service->port)),
 	};
 	return status;
 }

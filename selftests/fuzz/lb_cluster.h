@@ -53,11 +53,9 @@ static void add_line(const uint8_t address[16], uint16_t port, uint16_t id)
 	memcpy(&service.address, address, sizeof(service.address));
 	service.port = bpf_htons(port);
 	service.flow_key = flow_key_of(0, service.address.halves, service.port);
-	if (address == service_v4)
-		service.v4_key = service_key_v4(service.address.words[3], service.port);
-	line = service_line(service.v4_key ? service.v4_key
-					   : service_key_v6(service.address.halves, service.port),
-			    SEED);
+	service.key = address == service_v4 ? service_key_v4(service.address.words[3], service.port)
+					    : service_key_v6(service.address.halves, service.port);
+	line = service_line(service.key, SEED);
 	while (lines[line % SERVICE_LINES].id)
 		line++;
 	lines[line % SERVICE_LINES] = service;
