@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """`make joins-in-flight`: how joins fare against the kernel's 1024 slots, as a table.
 
-Each connection joins once; the remedy is what bpf/server_joins.bpf.h does. SECONDS says how
+Each connection joins once; the remedy is what bpf/server_joins.bpf.h does. JOIN_SECONDS says how
 long each line lasts. A third ACK that comes more than three times is one that is repeated
 without end; HOLD_S bounds it here.
 """
