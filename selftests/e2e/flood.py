@@ -14,6 +14,7 @@ from topology import SERVICES, PORT, Failure, mac
 NETWORK = "198.18.0.0"  # /15, 512 networks of /24 that nobody ever connected from
 NETWORK_BITS = 17
 FRAMES = 1 << 14
+BATCH = 64  # sent at once, a quarter of a veth's ring
 BALANCER = mac(0x30)
 FORGER = mac(0x99)
 SYN = 2
@@ -44,19 +45,23 @@ def frame(number):
 
 
 def generate(device, per_second):
-    """per_second: 0 for as many as there can be. Says how many there were when it is stopped."""
+    """
+    Says how many there were when it is stopped. A generator that came too late does not make
+    up for it: what fills the devices' rings loses others' packets, which is another matter.
+    """
     frames = [frame(number) for number in range(FRAMES)]
     out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     out.bind((device, 0))
     stopped = []
     signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
     print("ready", flush=True)
-    sent, began = 0, time.monotonic()
+    sent, due = 0, time.monotonic()
     for sent, data in enumerate(itertools.cycle(frames)):
         if stopped:
             break
-        if per_second and sent % 64 == 0:
-            time.sleep(max(0, began + sent / per_second - time.monotonic()))
+        if sent % BATCH == 0:
+            time.sleep(max(0, due - time.monotonic()))
+            due = max(due, time.monotonic()) + BATCH / per_second
         try:
             out.send(data)
         except OSError:
@@ -67,7 +72,7 @@ def generate(device, per_second):
 class Flood:
     """Use it in a with statement; `sent` is there after it."""
 
-    def __init__(self, cluster, server, per_second=0):
+    def __init__(self, cluster, server, per_second):
         self.space = cluster.net["client"]
         self.per_second = per_second
         self.sent = None

@@ -5,6 +5,7 @@
 import contextlib
 import os
 import re
+import subprocess
 import sys
 
 from cluster import INDICES, Cluster
@@ -17,13 +18,29 @@ SERVER = "s1"
 HELD = 20  # connections from before the flood
 REFILLED = 5000  # keys that are waited for after it
 FRESH = 5  # new ones of each kind, under the flood
-TIMES = 10  # so many SYNs come for each key that is found meanwhile
+TIMES = 10  # so many SYNs come for each key that is found meanwhile, at least
+FLOOD_PER_S = 20000
 OUTCOMES = ("key_replaced", "queue_empty", "handed_out_full", "reserved", "share_used")
 KNOWN, UNKNOWN = CLIENT[4]  # once connections were made from the first of the two networks
 
 
 class Scarce(Cluster):
     index_bits = 9  # 2,048 tries for a key, so that a generator in Python outruns the search
+
+
+@contextlib.contextmanager
+def starved(process):
+    """While something else keeps its only CPU busy."""
+    cpus = os.sched_getaffinity(process.pid)
+    os.setpriority(os.PRIO_PROCESS, process.pid, 19)
+    with subprocess.Popen(("sh", "-c", "while :; do :; done")) as busy:
+        try:
+            for pid in (process.pid, busy.pid):
+                os.sched_setaffinity(pid, {min(cpus)})
+            yield
+        finally:
+            busy.kill()
+            os.sched_setaffinity(process.pid, cpus)
 
 
 class Trial:
@@ -58,8 +75,12 @@ class Trial:
         return int(match[1]) if match else None
 
     def open_from(self, source):
-        """New MPTCP connections; how many of them have a token that names the server."""
-        opened = self.client.open(FRESH, 4, **{"from": (source, 0)})
+        """
+        New MPTCP connections; how many of them have a token that names the server. One by one,
+        since whichever come in the same millisecond may meet keys that were just found.
+        """
+        opened = [c for _ in range(FRESH)
+                  for c in self.client.open(1, 4, **{"from": (source, 0)})]
         if not all(c["mptcp"] for c in opened):
             raise Failure(f"a connection is no MPTCP any more: {opened}")
         return sum(self.index_of((source, c["port"])) == INDICES[SERVER] for c in opened)
@@ -82,12 +103,8 @@ class Trial:
         return came >= 20000 and came >= TIMES * found
 
     def empty(self):
-        self.before = self.outcomes()
-        generator = self.flood.enter_context(Flood(self.cluster, SERVER)).program
-        # On one CPU the search, which is nice, has to stand back.
-        cpu = min(os.sched_getaffinity(0))
-        os.sched_setaffinity(generator.pid, {cpu})
-        os.sched_setaffinity(self.daemon().pid, {cpu})
+        self.flood.enter_context(starved(self.daemon()))
+        self.flood.enter_context(Flood(self.cluster, SERVER, FLOOD_PER_S))
         reserve = self.show()["keys-reserve"]
         wait_until("the flood has taken what it can",
                    lambda: self.show()["keys-queued"] <= reserve)
@@ -124,7 +141,6 @@ class Trial:
         if counted["queue_empty"] or counted["handed_out_full"]:
             raise Failure(f"the reserve did not hold: {counted}")
         self.flood.close()
-        os.sched_setaffinity(self.daemon().pid, os.sched_getaffinity(0))
         enough = counted["keys-queued"] + REFILLED
         wait_until(f"{REFILLED} keys more", lambda: self.show()["keys-queued"] >= enough)
         if self.open_from(UNKNOWN) != FRESH:
