@@ -42,7 +42,7 @@ RESILIENCE := build/stream-server build/stream-client build/set-clock
 
 VM_PACKAGES := qemu-system-x86 busybox-static kmod xdp-tools
 # Without the generated rows, and those that publish two dozen times or 512 services: too slow in emulation.
-VM_TESTS := $(filter-out %/test_variants %/test_orders %/test_flows %/test_memory,$(ROWS)) build/test-verifier \
+VM_TESTS := $(filter-out %/test_variants %/test_orders %/test_flows %/test_memory %/test_counters,$(ROWS)) build/test-verifier \
 	$(sort $(wildcard selftests/vm/test_*.py)) selftests/e2e/test_attach.py \
 	selftests/e2e/test_tunnel_devices.py
 

@@ -25,9 +25,24 @@ static __always_inline void count(uint32_t counter)
 		*packets += 1;
 }
 
+static __always_inline void count_stamped(const struct packet *pkt)
+{
+	uint32_t part = pkt->backend / STAMPED_BACKENDS % STAMPED_PARTS;
+	struct stamped *packets = bpf_map_lookup_elem(&stamped, &part);
+
+	if (!packets)
+		return; /* never; for the verifier */
+	packets->services[pkt->service % MAX_SERVICES] += 1;
+	packets->backends[pkt->backend % STAMPED_BACKENDS] += 1;
+}
+
 /* action: what forward() chose for a packet that a backend gets, else XDP_ABORTED. */
 static __always_inline uint32_t conclude(const struct packet *pkt, enum reason why, uint32_t action)
 {
+	if (likely(why == REASON_stamp)) {
+		count_stamped(pkt);
+		return action;
+	}
 	count(pkt->service * COUNTER_REASONS + why);
 	if (likely(action != XDP_ABORTED)) {
 		count(COUNTER_BACKENDS + pkt->backend);

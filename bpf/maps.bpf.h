@@ -80,6 +80,14 @@ struct {
 	__type(value, uint64_t);
 } counters SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, STAMPED_PARTS);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+	__type(key, uint32_t);
+	__type(value, struct stamped);
+} stamped SEC(".maps");
+
 /* By ifindex: the devices that redirects may leave by. */
 struct {
 	__uint(type, BPF_MAP_TYPE_DEVMAP_HASH);

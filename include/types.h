@@ -10,7 +10,7 @@
 #include "token.h"
 
 /* Changes with any layout below and with any decision that balancers must share. */
-#define LB_ABI 0x6d6c6204 /* "mlb", 4 */
+#define LB_ABI 0x6d6c6205 /* "mlb", 5 */
 
 #define MAX_BACKENDS (1 << TOKEN_INDEX_BITS_MAX)
 #define MAX_SERVICES 512
@@ -193,6 +193,21 @@ struct state {
 #define COUNTER_REASONS 32
 #define COUNTER_BACKENDS ((ADDRESS_LINE + 1) * COUNTER_REASONS)
 #define COUNTERS (COUNTER_BACKENDS + MAX_BACKENDS)
+
+/*
+ * Packets with the reason `stamp` have counters of their own, per CPU: service and backend in one
+ * value, so that one look-up finds both. The kernel bounds a value to 32 KB, so each has a part of
+ * the backends. Among COUNTERS a service's `stamp` is what to add, modulo 2^64: nothing, less what
+ * was counted before the service got its id.
+ */
+#define STAMPED_BACKENDS 2048
+
+struct stamped {
+	uint64_t services[MAX_SERVICES]; /* by id % MAX_SERVICES */
+	uint64_t backends[STAMPED_BACKENDS];
+};
+
+#define STAMPED_PARTS (MAX_BACKENDS / STAMPED_BACKENDS)
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 	       "hashes read addresses and ports as little-endian words");

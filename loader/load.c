@@ -11,7 +11,7 @@
 
 static const char *const pins[] = { "lb",       "lb_frags", "next",    "state",
 				    "services", "backends", "secrets", "rings",
-				    "flows",    "counters", "devices" };
+				    "flows",    "counters", "stamped", "devices" };
 
 #define PINS (sizeof(pins) / sizeof(pins[0]))
 

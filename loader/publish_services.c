@@ -101,21 +101,6 @@ static bool is_id_of(const struct service *services, size_t count, uint32_t id)
 	return false;
 }
 
-static enum status clear_counters(struct tables *tables, uint32_t id)
-{
-	uint64_t *zeros = calloc(libbpf_num_possible_cpus(), sizeof(*zeros));
-	int err = zeros ? 0 : -ENOMEM;
-
-	for (uint32_t reason = 0; !err && reason < COUNTER_REASONS; reason++) {
-		uint32_t counter = id * COUNTER_REASONS + reason;
-
-		if (bpf_map_update_elem(tables->fd[COUNTERS_MAP], &counter, zeros, BPF_ANY))
-			err = -errno;
-	}
-	free(zeros);
-	return err ? fail(FAILED, "can't clear counters: %s", strerror(-err)) : DONE;
-}
-
 /*
  * A service keeps its id, and so its counters, as long as it lives. A new one gets an
  * id that no service has now, or, if all are taken, one that ends with this publication.
@@ -123,13 +108,14 @@ static enum status clear_counters(struct tables *tables, uint32_t id)
 static enum status give_ids(struct tables *tables, struct service *services, size_t count)
 {
 	const struct service *live = services_of(tables, live_bank(tables));
+	uint16_t fresh[MAX_SERVICES];
+	size_t fresh_count = 0;
 
 	for (size_t i = 0; i < count; i++)
 		services[i].id =
 			tables_service_id(tables, &services[i].address, ntohs(services[i].port));
 	for (size_t i = 0; i < count; i++) {
 		uint32_t id = 1;
-		enum status status;
 
 		if (services[i].id)
 			continue;
@@ -139,11 +125,9 @@ static enum status give_ids(struct tables *tables, struct service *services, siz
 		for (id = id > MAX_SERVICES ? 1 : id; is_id_of(services, count, id);)
 			id++;
 		services[i].id = id;
-		status = clear_counters(tables, id);
-		if (status)
-			return status;
+		fresh[fresh_count++] = id;
 	}
-	return DONE;
+	return fresh_count ? tables_clear_counters(tables, fresh, fresh_count) : DONE;
 }
 
 /* Where to look for ids that the live bank does not use. */

@@ -25,6 +25,7 @@ static const struct {
 	[RINGS] = { "rings", sizeof(uint32_t), MAX_RINGS, false },
 	[FLOWS] = { "flows", sizeof(uint32_t), MAX_FLOW_CACHES, false },
 	[COUNTERS_MAP] = { "counters", sizeof(uint64_t), COUNTERS, false },
+	[STAMPED_MAP] = { "stamped", sizeof(struct stamped), STAMPED_PARTS, false },
 	[DEVICES] = { "devices", sizeof(uint32_t), 256, false },
 };
 
@@ -151,33 +152,6 @@ uint16_t tables_service_id(struct tables *tables, const struct address *address,
 	const struct service *service = tables_find_service(tables, address, port);
 
 	return service ? service->id : 0;
-}
-
-/* All of the per-CPU values in one system call. */
-static int read_counters(struct tables *tables, uint32_t *keys, uint64_t *values)
-{
-	uint32_t count = COUNTERS, next;
-	int err = bpf_map_lookup_batch(tables->fd[COUNTERS_MAP], NULL, &next, keys, values, &count,
-				       NULL);
-
-	return err && err != -ENOENT ? err : 0;
-}
-
-enum status tables_counters(struct tables *tables, uint64_t **sums)
-{
-	int cpus = libbpf_num_possible_cpus(), err;
-	uint64_t *values = calloc((size_t)COUNTERS * cpus, sizeof(*values));
-	uint32_t *keys = calloc(COUNTERS, sizeof(*keys));
-
-	*sums = calloc(COUNTERS, sizeof(**sums));
-	if (!*sums || !values || !keys)
-		exit(fail(FAILED, "out of memory"));
-	err = read_counters(tables, keys, values);
-	for (size_t i = 0; i < (size_t)COUNTERS * cpus; i++)
-		(*sums)[keys[i / cpus]] += values[i];
-	free(keys);
-	free(values);
-	return err ? fail(FAILED, "can't read the counters: %s", strerror(-err)) : DONE;
 }
 
 bool tables_read_ring(struct tables *tables, uint32_t id, struct ring *ring)

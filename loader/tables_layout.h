@@ -5,7 +5,18 @@
 
 #include "tables.h"
 
-enum map { STATE, SERVICES, BACKENDS, SECRETS, RINGS, FLOWS, COUNTERS_MAP, DEVICES, MAPS };
+enum map {
+	STATE,
+	SERVICES,
+	BACKENDS,
+	SECRETS,
+	RINGS,
+	FLOWS,
+	COUNTERS_MAP,
+	STAMPED_MAP,
+	DEVICES,
+	MAPS
+};
 
 struct tables {
 	int directory; /* locked */
@@ -46,6 +57,9 @@ static inline void tables_note_end(uint32_t *end, uint32_t id)
 /* The live line of a service, NULL if there is none. port: host order. */
 const struct service *tables_find_service(struct tables *tables, const struct address *address,
 					  uint16_t port);
+
+/* From now on packets of services with these ids are counted from 0. No others are missed. */
+enum status tables_clear_counters(struct tables *tables, const uint16_t *ids, size_t count);
 
 /* False if there is no ring of that id. */
 bool tables_read_ring(struct tables *tables, uint32_t id, struct ring *ring);

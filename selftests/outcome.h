@@ -5,9 +5,8 @@
 
 #include <linux/bpf.h>
 
-#include "../include/reason.h"
 #include "../loader/cmd.h"
-#include "fixture.h"
+#include "counter_rows.h"
 #include "packet.h"
 #include "tap.h"
 
@@ -33,12 +32,12 @@ struct outcome {
  * been, since a service that comes gets another id than one that goes.
  */
 #define SERVICES_MAX 32
-#define COUNTED_MAX ((1 + 2 * SERVICES_MAX) * COUNTER_REASONS)
+#define ROWS_MAX (1 + 2 * SERVICES_MAX)
 
 static struct tables *tables;
-static int program, counters;
-static uint64_t counted[COUNTED_MAX]; /* as the last run left them */
-static uint32_t counted_count;
+static int program;
+static uint64_t counted[ROWS_MAX * COUNTER_REASONS]; /* as the last run left them */
+static uint32_t rows;
 
 static inline void decision_begin(void)
 {
@@ -50,9 +49,7 @@ static inline void decision_begin(void)
 	fixture_freeze_clock(tables, WALL_MS);
 	snprintf(path, sizeof(path), "%s/lb", fixture_pins);
 	program = bpf_obj_get(path);
-	snprintf(path, sizeof(path), "%s/counters", fixture_pins);
-	counters = bpf_obj_get(path);
-	if (program < 0 || counters < 0)
+	if (program < 0)
 		fixture_die("can't open the program");
 }
 
@@ -62,24 +59,6 @@ static inline void decision_end(void)
 	cmd_unload(&(struct words){});
 }
 
-/* Their sums over all CPUs. */
-static inline void read_counters(uint64_t sums[static COUNTED_MAX])
-{
-	static uint64_t *values;
-	uint32_t keys[COUNTED_MAX], next, count = counted_count, cpus = libbpf_num_possible_cpus();
-
-	if (!values)
-		values = calloc(COUNTED_MAX * cpus, sizeof(*values));
-	if (bpf_map_lookup_batch(counters, NULL, &next, keys, values, &count, NULL) ||
-	    count != counted_count)
-		fixture_die("can't read the counters");
-	for (uint32_t i = 0; i < count; i++) {
-		sums[i] = 0;
-		for (uint32_t cpu = 0; cpu < cpus; cpu++)
-			sums[i] += values[i * cpus + cpu];
-	}
-}
-
 /* Packets go by this from now on; the configuration is the caller's to free. */
 static inline void decision_publish(const struct config *config)
 {
@@ -87,9 +66,9 @@ static inline void decision_publish(const struct config *config)
 
 	if (config->service_count > SERVICES_MAX || tables_publish(tables, config))
 		fixture_die("can't publish");
-	counted_count = (1 + before + config->service_count) * COUNTER_REASONS;
+	rows = 1 + before + config->service_count;
 	before = config->service_count;
-	read_counters(counted); /* those of new services begin at 0 */
+	counter_rows_read(counted, rows); /* those of new services begin at 0 */
 }
 
 static inline void decision_add_service(struct config *config, const char *address)
@@ -121,16 +100,16 @@ static inline void decision_begin_with_two(void)
 /* False: not exactly one reason was counted. */
 static inline bool read_reason(struct outcome *outcome)
 {
-	uint64_t now[COUNTED_MAX];
+	uint64_t now[ROWS_MAX * COUNTER_REASONS];
 	int reasons = 0;
 
-	read_counters(now);
-	for (uint32_t i = 0; i < counted_count; i++) {
+	counter_rows_read(now, rows);
+	for (uint32_t i = 0; i < rows * COUNTER_REASONS; i++) {
 		if (now[i] != counted[i])
 			outcome->reason = i % COUNTER_REASONS;
 		reasons += now[i] - counted[i];
 	}
-	memcpy(counted, now, counted_count * sizeof(counted[0]));
+	memcpy(counted, now, rows * COUNTER_REASONS * sizeof(counted[0]));
 	return reasons == 1;
 }
 

@@ -14,6 +14,7 @@
 #include <linux/bpf.h>
 #include <sys/mman.h>
 
+#include "../../include/reason.h"
 #include "../../loader/bpffs.h"
 #include "../../loader/cmd.h"
 #include "fixture.h"
@@ -42,6 +43,7 @@ struct input {
 static struct tables *tables;
 static struct config *config;
 static uint64_t *counters;
+static struct stamped *stamped;
 static int program;
 
 /* Reads all of it, or ends the program where the input does. */
@@ -67,27 +69,44 @@ static struct bpf_program *choose_program(struct bpf_object *file)
 	return bpf_object__find_program_by_name(file, "lb_poisoned");
 }
 
-/*
- * Pins the object's maps as `load` does, but counters that this program can see at once in
- * place of per-CPU ones.
- */
+/* For an array that this program sees at once, in place of a per-CPU one. */
+static struct bpf_map *choose_counters(struct bpf_object *file, const char *name)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(file, name);
+
+	if (!map || bpf_map__set_type(map, BPF_MAP_TYPE_ARRAY) ||
+	    bpf_map__set_map_flags(map, BPF_F_MMAPABLE))
+		fixture_die("can't choose the counters");
+	return map;
+}
+
+static void *see_counters(struct bpf_map *map)
+{
+	size_t length = (size_t)bpf_map__value_size(map) * bpf_map__max_entries(map);
+	void *memory = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+
+	if (memory == MAP_FAILED)
+		fixture_die("can't map the counters");
+	return memory;
+}
+
+/* Pins the object's maps as `load` does, but for the counters. */
 static void load(const char *object)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, open_options, .pin_root_path = fixture_pins);
 	struct bpf_object *file = bpf_object__open_file(object, &open_options);
-	struct bpf_map *map = file ? bpf_object__find_map_by_name(file, "counters") : NULL;
 	struct bpf_program *chosen = file ? choose_program(file) : NULL;
+	struct bpf_map *counters_map, *stamped_map;
 
-	if (!map || !chosen || bpf_map__set_type(map, BPF_MAP_TYPE_ARRAY) ||
-	    bpf_map__set_map_flags(map, BPF_F_MMAPABLE))
+	if (!chosen)
 		fixture_die("can't open the object");
+	counters_map = choose_counters(file, "counters");
+	stamped_map = choose_counters(file, "stamped");
 	if (bpffs_prepare(fixture_pins) || bpf_object__load(file))
 		fixture_die("can't load the object");
 	program = bpf_program__fd(chosen);
-	counters = mmap(NULL, COUNTERS * sizeof(*counters), PROT_READ | PROT_WRITE, MAP_SHARED,
-			bpf_map__fd(map), 0);
-	if (counters == MAP_FAILED)
-		fixture_die("can't map the counters");
+	counters = see_counters(counters_map);
+	stamped = see_counters(stamped_map);
 }
 
 /* Those of clusters.py that fixture.h has not. */
@@ -149,10 +168,25 @@ static uint32_t take_counter(uint32_t first, uint32_t end)
 	return found;
 }
 
+/* Into the places that they would have among the other counters. */
+static void move_stamped(void)
+{
+	for (uint32_t id = 1; id <= MAX_SERVICES; id++)
+		for (int part = 0; part < STAMPED_PARTS; part++)
+			counters[id * COUNTER_REASONS + REASON_stamp] +=
+				stamped[part].services[id % MAX_SERVICES];
+	for (uint32_t i = 0; i < MAX_BACKENDS; i++)
+		counters[COUNTER_BACKENDS + i] +=
+			stamped[i / STAMPED_BACKENDS].backends[i % STAMPED_BACKENDS];
+	memset(stamped, 0, STAMPED_PARTS * sizeof(*stamped));
+}
+
 static void read_counters(struct verdict *verdict)
 {
-	uint32_t counter = take_counter(0, COUNTER_BACKENDS);
+	uint32_t counter;
 
+	move_stamped();
+	counter = take_counter(0, COUNTER_BACKENDS);
 	verdict->backend = take_counter(COUNTER_BACKENDS, COUNTERS);
 	verdict->service = counter >= SEVERAL ? 0 : counter / COUNTER_REASONS;
 	verdict->reason = counter >= SEVERAL ? SEVERAL : counter % COUNTER_REASONS;

@@ -33,12 +33,45 @@ static bool is_for_backend(uint32_t reason)
 	return dispositions[reason] == TO_BACKEND;
 }
 
+/* Where the only counter of an array is that is not 0; it was 1, and is again 0. */
+static uint32_t take_only(uint64_t *values, uint32_t length)
+{
+	uint32_t found = length;
+
+	for (uint32_t i = 0; i < length; i++) {
+		if (!values[i])
+			continue;
+		claim(found == length && values[i] == 1, "stamped packets are counted wrongly");
+		values[i] = 0;
+		found = i;
+	}
+	claim(found < length, "a stamped packet is not counted");
+	return found;
+}
+
+static void read_stamped(struct outcome *outcome)
+{
+	uint32_t part = stamped_map->touched[0];
+	struct stamped *packets = (struct stamped *)stamped_map->values + part;
+
+	claim(stamped_map->touched_count == 1, "a stamped packet is counted twice");
+	claim(take_only(packets->services, MAX_SERVICES), "it is counted for no service");
+	outcome->backend = part * STAMPED_BACKENDS + take_only(packets->backends, STAMPED_BACKENDS);
+	outcome->reason = REASON_stamp;
+	stamped_map->touched_count = 0;
+}
+
 /* Exactly one reason is counted, and a backend if and only if it gets the packet. */
 static void read_counters(struct outcome *outcome)
 {
 	uint64_t *values = (uint64_t *)counters_map->values;
 	uint32_t reasons = 0, backends = 0;
 
+	if (stamped_map->touched_count) {
+		read_stamped(outcome);
+		reasons++;
+		backends++;
+	}
 	for (uint32_t i = 0; i < counters_map->touched_count; i++) {
 		uint32_t counter = counters_map->touched[i];
 

@@ -31,7 +31,7 @@ static const struct token_secret secret_1 = { 0x0706050403020100, 0x0f0e0d0c0b0a
 static struct ring ring;
 static struct one_ring ring_map;
 static struct flow_cache_map caches[FLOW_CACHES];
-static struct host_map *counters_map, *services_map, *cache_maps[FLOW_CACHES];
+static struct host_map *counters_map, *stamped_map, *services_map, *cache_maps[FLOW_CACHES];
 static struct state *cluster_state;
 
 static void add_line(const uint8_t address[16], uint16_t port, uint16_t id)
@@ -156,6 +156,7 @@ static void add_state(void)
 		now->cluster[0].owner[slot] = slot;
 	cluster_state = now;
 	counters_map = HOST_MAP(counters);
+	stamped_map = HOST_MAP(stamped);
 }
 
 static void add_cluster(void)

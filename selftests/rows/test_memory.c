@@ -112,7 +112,7 @@ static struct memory measure(void)
 		.services = memory_of_map("services"),
 		.backends = memory_of_map("backends"),
 		.secrets = memory_of_map("secrets"),
-		.counters = memory_of_map("counters"),
+		.counters = memory_of_map("counters") + memory_of_map("stamped"),
 		.devices = memory_of_map("devices"),
 	};
 	uint32_t rings;

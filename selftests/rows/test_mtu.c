@@ -4,9 +4,8 @@
 #include <linux/bpf.h>
 #include <time.h>
 
-#include "../../include/reason.h"
 #include "../../loader/cmd.h"
-#include "fixture.h"
+#include "counter_rows.h"
 #include "packet.h"
 #include "poison.skel.h"
 #include "tap.h"
@@ -40,7 +39,7 @@ static const char *const kinds[] = { "IPIP over IPv4", "GUE over IPv4", "IPIP ov
 static const int overheads[] = { 20, 32, 40, 52 };
 
 static struct tables *tables;
-static int program, program_frags, poisoned, poisoned_frags, counters;
+static int program, program_frags, poisoned, poisoned_frags;
 
 /* What came out of one run. */
 struct result {
@@ -50,22 +49,9 @@ struct result {
 	int reason; /* the one that was counted; -1: none or several */
 };
 
-/* The rows of no service and of the two that there are. All of them would take long. */
-#define FEW_COUNTERS (3 * COUNTER_REASONS)
+enum { ROWS = 3 }; /* of no service, and of the two that there are */
 
-static void read_counters(uint64_t *sums)
-{
-	int cpus = libbpf_num_possible_cpus();
-	uint32_t keys[FEW_COUNTERS], next, count = FEW_COUNTERS;
-	uint64_t values[FEW_COUNTERS * cpus];
-
-	if (bpf_map_lookup_batch(counters, NULL, &next, keys, values, &count, NULL) ||
-	    count != FEW_COUNTERS)
-		fixture_die("can't read the counters");
-	memset(sums, 0, FEW_COUNTERS * sizeof(*sums));
-	for (int i = 0; i < FEW_COUNTERS * cpus; i++)
-		sums[keys[i / cpus]] += values[i];
-}
+#define FEW_COUNTERS (ROWS * COUNTER_REASONS)
 
 static int counted(const uint64_t *before, const uint64_t *after)
 {
@@ -95,9 +81,9 @@ static void run_once(int program, const uint8_t *in, size_t length, struct resul
 {
 	uint64_t before[FEW_COUNTERS], after[FEW_COUNTERS];
 
-	read_counters(before);
+	counter_rows_read(before, ROWS);
 	run_uncounted(program, in, length, result);
-	read_counters(after);
+	counter_rows_read(after, ROWS);
 	result->reason = counted(before, after);
 }
 
@@ -376,7 +362,6 @@ static void set_up(void)
 	publish(DF_CLEAR_TOO_BIG);
 	program = open_pin("lb");
 	program_frags = open_pin("lb_frags");
-	counters = open_pin("counters");
 	load_poisoned();
 }
 
@@ -523,7 +508,7 @@ static void check_rate(void)
 	uint64_t begun, passed_ms;
 	uint64_t before[FEW_COUNTERS], after[FEW_COUNTERS];
 
-	read_counters(before);
+	counter_rows_read(before, ROWS);
 	tables_state(tables)->error_turn_ns = 0;
 	begun = monotonic_ns();
 	for (int i = 0; i < tries; i++) {
@@ -532,7 +517,7 @@ static void check_rate(void)
 		untold += result.verdict == XDP_DROP;
 	}
 	passed_ms = (monotonic_ns() - begun) / 1000000;
-	read_counters(after);
+	counter_rows_read(after, ROWS);
 	ok(told >= 50 && told + untold == tries && (uint64_t)told <= 50 + passed_ms + 1,
 	   "fifty errors are sent at once, then one a millisecond (%d in %llu ms)", told,
 	   (unsigned long long)passed_ms);
