@@ -183,17 +183,14 @@ static __always_inline void write_ethernet(struct xdp_md *ctx, const struct pack
 		tags[1] = inner->tags[1];
 }
 
-/* length: of everything behind the outer IP header. The sum is of what is still in registers. */
+/* first, second: the outer header's words. The sum is of what is still in registers. */
 static __always_inline void write_ipv4(struct iphdr *ip, const struct cluster *cluster,
-				       const struct backend *backend, const struct inner *inner,
-				       uint8_t protocol, uint32_t length)
+				       const struct backend *backend, __be32 first, __be32 second,
+				       uint8_t protocol, uint32_t flow)
 {
 	__be32 *words = (__be32 *)ip;
-	__be32 first = be32(0x45 << 24 | inner->tos << 16 | (sizeof(*ip) + length));
-	__be32 second = be32((uint32_t)inner->id << 16 | inner->fragment);
 	__be32 third = be32(OUTER_TTL << 24 | protocol << 16);
-	__be32 source =
-		cluster->tunnel_source.words[3] | (be32(inner->flow) & cluster->tunnel_hosts);
+	__be32 source = cluster->tunnel_source.words[3] | (be32(flow) & cluster->tunnel_hosts);
 	__be32 destination = backend->address.words[3];
 
 	words[0] = first;
@@ -271,8 +268,10 @@ static __always_inline enum reason encap_in_ipv4(struct xdp_md *ctx, const struc
 		return REASON_no_headroom; /* never; for the verifier */
 	*type = be16(ETH_P_IP);
 	write_ethernet(ctx, pkt, backend, inner);
-	write_ipv4(ip, cluster, backend, inner, is_gue ? IPPROTO_UDP : inner->protocol,
-		   inner->length + room);
+	write_ipv4(ip, cluster, backend,
+		   be32(0x45 << 24 | inner->tos << 16 | (sizeof(*ip) + room + inner->length)),
+		   be32((uint32_t)inner->id << 16 | inner->fragment),
+		   is_gue ? IPPROTO_UDP : inner->protocol, inner->flow);
 	if (is_gue)
 		write_gue((struct udphdr *)(ip + 1), inner);
 	return REASON_go_on;

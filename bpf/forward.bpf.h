@@ -89,6 +89,67 @@ static __always_inline bool turn_round(struct xdp_md *ctx, const struct backend 
 	return true;
 }
 
+/* The first words of an outer IPv4 header, which say what write_ipv4() is told elsewhere. */
+struct outer {
+	__be32 first, second;
+};
+
+/* From those of an inner header that is plain. Returns the length of the inner packet, or 0. */
+static __always_inline uint32_t look_at_plain(struct xdp_md *ctx, const struct packet *pkt,
+					      struct outer *outer)
+{
+	const __be32 *ip = packet_start(ctx) + ETH_HLEN;
+	uint32_t first, length;
+
+	if ((void *)(ip + 2) > packet_end(ctx))
+		return 0; /* never; for the verifier */
+	first = bpf_ntohl(ip[0]);
+	if (!pkt->is_v6) {
+		outer->first = be32(first + sizeof(struct iphdr));
+		outer->second = ip[1] & be32(0xffff0000 | IPV4_DF);
+		return first & 0xffff;
+	}
+	length = sizeof(struct ipv6hdr) + (bpf_ntohl(ip[1]) >> 16);
+	outer->first =
+		be32(0x45 << 24 | (first >> 20 & 0xff) << 16 | (sizeof(struct iphdr) + length));
+	outer->second = be32(IPV4_DF);
+	return length;
+}
+
+/* All that many others need: a tunnel's header, and back. */
+static __always_inline bool can_turn_by_ipip(struct xdp_md *ctx, const struct packet *pkt,
+					     const struct backend *backend, struct outer *outer)
+{
+	struct ethhdr *eth = packet_start(ctx);
+	uint32_t length;
+
+	if (unlikely(backend->ipip_ifindex != ctx->ingress_ifindex))
+		return false;
+	length = look_at_plain(ctx, pkt, outer);
+	return likely(length && length <= backend->mtu && !is_sent_on(eth, backend) &&
+		      (void *)(eth + 1) + length <= packet_end(ctx));
+}
+
+static __always_inline enum reason turn_by_ipip(struct xdp_md *ctx, const struct packet *pkt,
+						const struct cluster *cluster,
+						const struct backend *backend,
+						const struct outer *outer)
+{
+	uint32_t flow = flow_of(pkt);
+	struct ethhdr *eth;
+
+	if (unlikely(bpf_xdp_adjust_head(ctx, -(int)sizeof(struct iphdr))))
+		return REASON_no_headroom;
+	eth = packet_start(ctx);
+	if ((void *)(eth + 1) + sizeof(struct iphdr) > packet_end(ctx))
+		return REASON_no_headroom; /* never; for the verifier */
+	write_macs(eth, backend);
+	eth->h_proto = be16(ETH_P_IP);
+	write_ipv4((struct iphdr *)(eth + 1), cluster, backend, outer->first, outer->second,
+		   pkt->is_v6 ? IPPROTO_IPV6 : IPPROTO_IPIP, flow);
+	return REASON_stamp;
+}
+
 /* On success *action is XDP_TX, or XDP_REDIRECT where another device leads to the backend. */
 static __always_inline enum reason forward(struct xdp_md *ctx, const struct packet *pkt,
 					   const struct cluster *cluster,

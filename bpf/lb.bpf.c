@@ -59,10 +59,15 @@ static __always_inline uint32_t send_stamped(struct xdp_md *ctx, struct packet p
 					     const struct backend *backend)
 {
 	uint32_t action = XDP_ABORTED;
+	struct outer outer;
 	enum reason why;
 
 	if (likely(turn_round(ctx, backend)))
 		return conclude(&pkt, REASON_stamp, XDP_TX);
+	if (likely(can_turn_by_ipip(ctx, &pkt, backend, &outer))) {
+		why = turn_by_ipip(ctx, &pkt, cluster, backend, &outer);
+		return conclude(&pkt, why, why == REASON_stamp ? XDP_TX : XDP_ABORTED);
+	}
 	why = forward(ctx, &pkt, cluster, backend, &action);
 	return conclude(&pkt, why, action);
 }

@@ -109,7 +109,8 @@ struct backend {
 	uint32_t near_ifindex;  /* ifindex, if it is forwarded to by l2; else 0 */
 	struct address address; /* also of one that was removed, if removed_at is not 0 */
 	uint64_t removed_at;    /* wall clock in s */
-	uint8_t unused[8];
+	uint32_t ipip_ifindex;  /* the same for ipip to an IPv4 address */
+	uint8_t unused[4];
 	/* Bit id - 1: it is a member of that service and not down. */
 	uint32_t services[MEMBER_WORDS];
 };

@@ -137,6 +137,8 @@ static void fill_backend(struct backend *line, const struct backend *live,
 	if (backend->lladdr_given)
 		memcpy(line->eth_dst, backend->lladdr, sizeof(line->eth_dst));
 	line->near_ifindex = line->forward == FORWARD_L2 ? line->ifindex : 0;
+	line->ipip_ifindex =
+		line->forward == FORWARD_IPIP && !line->address_is_v6 ? line->ifindex : 0;
 }
 
 /* An index that was given up keeps its last address. */

@@ -33,6 +33,10 @@ BUGS = (
     ("the second VLAN tag is forgotten", "#define VLAN_TAGS_MAX 2", "#define VLAN_TAGS_MAX 1"),
     ("DF is not repeated by outer headers",
      "<< 16 | inner->fragment)", "<< 16)"),
+    ("nor by those of stamped packets, which have a shorter way",
+     "be32(0xffff0000 | IPV4_DF)", "be32(0xffff0000)"),
+    ("stamped packets are counted for the service with the next id",
+     "services[pkt->service % MAX_SERVICES]", "services[(pkt->service + 1) % MAX_SERVICES]"),
 )
 
 

@@ -92,6 +92,7 @@ static void add_backends(void)
 			.mtu = index & 2 ? MTU : PACKET_LENGTH_MIN,
 			.df_clear_mtu = index & 4 ? MTU : PACKET_LENGTH_MIN,
 			.near_ifindex = index % 3 == FORWARD_L2 ? 1 + index / 128 : 0,
+			.ipip_ifindex = index % 6 == 2 * FORWARD_IPIP ? 1 + index / 128 : 0,
 		};
 		if (index != IS_DOWN)
 			memset(added[index].services, 0xff, sizeof(added[index].services));
