@@ -4,7 +4,9 @@
  * one process and interleaved. Prints tables, adds to build/bench.json, and leaves the tables
  * and the growth curves in build/performance/.
  *
- * ONLY="ipip growth": these configurations only. ROUNDS=N: so many runs of each row, of 8 bursts.
+ * ONLY="ipip growth": these configurations only. LOADS=N, ROUNDS=N: the programs are loaded so
+ * often, since where the JIT puts one moves its rows by a nanosecond or two, and each row is run
+ * so often after each, of 8 bursts.
  */
 #define _GNU_SOURCE
 #include <bpf/libbpf.h>
@@ -106,6 +108,41 @@ static void publish(const struct group *group)
 	config_free(config);
 }
 
+static void unload(void)
+{
+	munmap(flow_table, most_of_all_flows() * sizeof(*flow_table));
+	lb_bench_bpf__destroy(bench);
+	tables_close(tables);
+	if (cmd_unload(&(struct words){}))
+		exit(1);
+}
+
+static void measure(int turn)
+{
+	load();
+	for (size_t i = 0; i < GROUPS; i++) {
+		if (!is_chosen(&groups[i]))
+			continue;
+		fprintf(stderr, "# load %d, %s\n", turn, groups[i].name);
+		publish(&groups[i]);
+		go_first();
+		measure_group(&groups[i], turn);
+		go_along();
+	}
+	unload();
+}
+
+static int number_of(const char *variable, int number, int most)
+{
+	const char *said = getenv(variable);
+
+	if (said)
+		number = atoi(said);
+	if (number < 1 || number > most)
+		fixture_die(variable);
+	return number;
+}
+
 static FILE *open_file(const char *path)
 {
 	FILE *file = fopen(path, "w");
@@ -141,24 +178,17 @@ static void report(void)
 
 int main(void)
 {
-	if (getenv("ROUNDS"))
-		rounds = atoi(getenv("ROUNDS"));
-	if (rounds < 1 || rounds > ROUNDS_MAX)
-		fixture_die("ROUNDS");
+	loads = number_of("LOADS", loads, LOADS_MAX);
+	rounds = number_of("ROUNDS", rounds, ROUNDS_MAX);
 	mkdir(PERFORMANCE_DIR, 0777);
 	stay_on_one_cpu();
 	fixture_network("bench");
-	load();
-	for (size_t i = 0; i < GROUPS; i++) {
-		if (!is_chosen(&groups[i]))
-			continue;
-		fprintf(stderr, "# %s\n", groups[i].name);
-		publish(&groups[i]);
-		go_first();
-		measure_group(&groups[i]);
-		go_along();
-	}
+	for (size_t i = 0; i < GROUPS; i++)
+		if (is_chosen(&groups[i]))
+			add_rows(&groups[i]);
+	for (int turn = 0; turn < loads; turn++)
+		measure(turn);
+	evaluate();
 	report();
-	tables_close(tables);
-	return cmd_unload(&(struct words){});
+	return 0;
 }

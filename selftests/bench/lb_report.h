@@ -34,9 +34,11 @@ static inline void print_machine(FILE *out)
 	uname(&system);
 	getloadavg(&load, 1);
 	name_processor(processor, sizeof(processor));
-	fprintf(out, "Measured on %s, %ld CPUs, Linux %s, %d bursts of %d packets a row, ",
-		processor, sysconf(_SC_NPROCESSORS_ONLN), system.release, rounds * BENCH_BURSTS,
-		BENCH_BURST);
+	fprintf(out,
+		"Measured on %s, %ld CPUs, Linux %s, %d loads, %d bursts of %d packets a row after "
+		"each, ",
+		processor, sysconf(_SC_NPROCESSORS_ONLN), system.release, loads,
+		rounds * BENCH_BURSTS, BENCH_BURST);
 	fprintf(out, "load average %.1f at the end.\n\n", load);
 }
 

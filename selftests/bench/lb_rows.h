@@ -8,7 +8,8 @@
 #include "lb_groups.h"
 #include "results.h"
 
-#define ROUNDS_MAX 64
+#define LOADS_MAX 16
+#define ROUNDS_MAX 16
 #define ROWS_MAX 512
 
 /* One line of the table. */
@@ -18,7 +19,7 @@ struct row {
 	bool v6;
 	uint32_t flows;
 	uint32_t next; /* flow that the next burst begins with */
-	double ns[ROUNDS_MAX * BENCH_BURSTS];
+	double ns[LOADS_MAX * ROUNDS_MAX * BENCH_BURSTS];
 	double min_ns, median_ns;
 	double net_ns, net_min_ns; /* less the harness: of the medians, of the minima */
 	double to_encap, to_tight;
@@ -27,7 +28,7 @@ struct row {
 static struct lb_bench_bpf *bench;
 static struct row rows[ROWS_MAX];
 static size_t row_count;
-static int rounds = 7;
+static int loads = 3, rounds = 3;
 
 static inline bool is_encapsulated(const struct row *row)
 {
@@ -209,16 +210,18 @@ static inline void subtract_harness(struct row *row)
 	row->net_min_ns -= (room->min_ns - one->min_ns) / 2;
 }
 
-static inline void evaluate(size_t from)
+static inline void evaluate(void)
 {
-	for (size_t i = from; i < row_count; i++) {
-		qsort(rows[i].ns, rounds * BENCH_BURSTS, sizeof(double), compare);
+	size_t bursts = loads * rounds * BENCH_BURSTS;
+
+	for (size_t i = 0; i < row_count; i++) {
+		qsort(rows[i].ns, bursts, sizeof(double), compare);
 		rows[i].min_ns = rows[i].ns[0];
-		rows[i].median_ns = rows[i].ns[rounds * BENCH_BURSTS / 2];
+		rows[i].median_ns = rows[i].ns[bursts / 2];
 	}
-	for (size_t i = from; i < row_count; i++)
+	for (size_t i = 0; i < row_count; i++)
 		subtract_harness(&rows[i]);
-	for (size_t i = from; i < row_count; i++) {
+	for (size_t i = 0; i < row_count; i++) {
 		const struct group *group = rows[i].group;
 
 		rows[i].to_encap = rows[i].net_ns / find_row(group, ENCAP, false, ONE)->net_ns;
@@ -226,19 +229,16 @@ static inline void evaluate(size_t from)
 	}
 }
 
-/* Within a round all rows of the group take turns. */
-static inline void measure_group(const struct group *group)
+/* Within a round all rows of the group take turns. turn: which load it is. */
+static inline void measure_group(const struct group *group, int turn)
 {
-	size_t from = row_count;
-
-	add_rows(group);
-	for (size_t i = from; i < row_count; i++)
-		if (classes[rows[i].class].keeps_flows)
+	for (size_t i = 0; i < row_count; i++)
+		if (rows[i].group == group && classes[rows[i].class].keeps_flows)
 			warm(&rows[i]);
-	for (int round = 0; round < rounds; round++)
-		for (size_t i = from; i < row_count; i++)
-			measure_row(&rows[i], &rows[i].ns[round * BENCH_BURSTS]);
-	evaluate(from);
+	for (int round = turn * rounds; round < (turn + 1) * rounds; round++)
+		for (size_t i = 0; i < row_count; i++)
+			if (rows[i].group == group)
+				measure_row(&rows[i], &rows[i].ns[round * BENCH_BURSTS]);
 }
 
 #endif
