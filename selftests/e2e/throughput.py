@@ -9,6 +9,8 @@ else the rate hangs on is kept still: each end has a CPU, and no daemon searches
 Reno, since BBR goes by rates that it measures, which are chance where a round trip takes
 microseconds; for TCP a window that the caches hold. MPTCP has a large one, since Linux drops what
 does not fit and then waits 200 ms; that still happens, so its rates scatter.
+
+ROUNDS=N: so many. LINK=10gbit: by a link of that rate, each way, in place of one without bound.
 """
 
 import math
@@ -19,9 +21,11 @@ import sys
 
 from tap import exit_on_signals
 from topology import PORT, SERVICES
-from wire import ServerSide, Wire
+from wire import DEVICES, ServerSide, Wire
 
 ROUNDS = int(os.environ.get("ROUNDS", "21"))
+LINK = os.environ.get("LINK")
+BURST = "1mb"  # a millisecond at 10 Gbit/s; more than the segments of a veth
 SECONDS_EACH = 0.5
 PROTOCOLS = {"TCP": (6, 1 << 19), "MPTCP": (262, 1 << 25)}  # the number, the largest window
 LAYERS = ("without", "sysctls", "programs")
@@ -70,6 +74,12 @@ def measure(net, name, task):
     return float("".join(said))
 
 
+def bound(net):
+    for end, device in DEVICES.items():
+        net[end].run("tc", "qdisc", "add", "dev", device, "root", "tbf", "rate", LINK, "burst",
+                     BURST, "latency", "20ms")
+
+
 def measure_all(side, layer):
     if layer == "programs":
         side.put_on()
@@ -96,6 +106,8 @@ def main():
     found = {layer: [] for layer in LAYERS}
     with Wire(bare=True) as net:
         side = ServerSide(net)
+        if LINK:
+            bound(net)
         for turn in range(max(ROUNDS, 2)):
             first = turn % len(LAYERS)
             for layer in LAYERS[first:] + LAYERS[:first]:
