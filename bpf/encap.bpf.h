@@ -85,11 +85,18 @@ static __always_inline bool look_at_tags(struct xdp_md *ctx, const struct packet
 	return true;
 }
 
-/* Most frames are in one buffer, and need no call to know their length. */
+/*
+ * Most frames are in one buffer, and need no call to know their length. By subtraction: Linux 6.1
+ * knows no bound of what bpf_ntohs() returns, and would not add it to a pointer.
+ */
+static __always_inline bool reaches_at_once(struct xdp_md *ctx, uint32_t offset)
+{
+	return likely((uint64_t)(packet_end(ctx) - packet_start(ctx)) >= offset);
+}
+
 static __always_inline bool reaches(struct xdp_md *ctx, uint32_t offset)
 {
-	return likely(packet_start(ctx) + offset <= packet_end(ctx)) ||
-	       offset <= bpf_xdp_get_buff_len(ctx);
+	return reaches_at_once(ctx, offset) || offset <= bpf_xdp_get_buff_len(ctx);
 }
 
 static __always_inline bool look_at_inner(struct xdp_md *ctx, const struct packet *pkt,

@@ -127,7 +127,7 @@ static __always_inline bool can_turn_by_ipip(struct xdp_md *ctx, const struct pa
 		return false;
 	length = look_at_plain(ctx, pkt, outer);
 	return likely(length && length <= backend->mtu && !is_sent_on(eth, backend) &&
-		      (void *)(eth + 1) + length <= packet_end(ctx));
+		      reaches_at_once(ctx, ETH_HLEN + length));
 }
 
 static __always_inline enum reason turn_by_ipip(struct xdp_md *ctx, const struct packet *pkt,
