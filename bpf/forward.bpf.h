@@ -89,6 +89,31 @@ static __always_inline bool turn_round(struct xdp_md *ctx, const struct backend 
 	return true;
 }
 
+/* On success *action is XDP_TX, or XDP_REDIRECT where another device leads to the backend. */
+static __always_inline enum reason forward(struct xdp_md *ctx, const struct packet *pkt,
+					   const struct cluster *cluster,
+					   const struct backend *backend, uint32_t *action)
+{
+	bool away = backend->ifindex != ctx->ingress_ifindex;
+	struct ethhdr *eth = packet_start(ctx);
+	enum reason why;
+
+	if (unlikely(!backend->ifindex))
+		return REASON_no_neighbour;
+	if (unlikely((void *)(eth + 1) > packet_end(ctx) || is_sent_on(eth, backend)))
+		return REASON_not_ours;
+	if (unlikely(backend->forward != FORWARD_L2))
+		why = encapsulate(ctx, pkt, cluster, backend);
+	else if (unlikely(away))
+		why = rewrite_for_device(ctx, pkt, backend);
+	else
+		why = rewrite_macs(ctx, backend);
+	if (unlikely(why))
+		return why;
+	*action = away ? bpf_redirect_map(&devices, backend->ifindex, XDP_DROP) : XDP_TX;
+	return unlikely(*action == XDP_DROP) ? REASON_no_device : pkt->picked;
+}
+
 /* The first words of an outer IPv4 header, which say what write_ipv4() is told elsewhere. */
 struct outer {
 	__be32 first, second;
@@ -147,32 +172,22 @@ static __always_inline enum reason turn_by_ipip(struct xdp_md *ctx, const struct
 	eth->h_proto = be16(ETH_P_IP);
 	write_ipv4((struct iphdr *)(eth + 1), cluster, backend, outer->first, outer->second,
 		   pkt->is_v6 ? IPPROTO_IPV6 : IPPROTO_IPIP, flow);
-	return REASON_stamp;
+	return pkt->picked;
 }
 
-/* On success *action is XDP_TX, or XDP_REDIRECT where another device leads to the backend. */
-static __always_inline enum reason forward(struct xdp_md *ctx, const struct packet *pkt,
-					   const struct cluster *cluster,
-					   const struct backend *backend, uint32_t *action)
+/* For what parse_plain_ipv4() and its like have taken. */
+static __always_inline enum reason forward_plain(struct xdp_md *ctx, const struct packet *pkt,
+						 const struct cluster *cluster,
+						 const struct backend *backend, uint32_t *action)
 {
-	bool away = backend->ifindex != ctx->ingress_ifindex;
-	struct ethhdr *eth = packet_start(ctx);
+	struct outer outer;
 	enum reason why;
 
-	if (unlikely(!backend->ifindex))
-		return REASON_no_neighbour;
-	if (unlikely((void *)(eth + 1) > packet_end(ctx) || is_sent_on(eth, backend)))
-		return REASON_not_ours;
-	if (unlikely(backend->forward != FORWARD_L2))
-		why = encapsulate(ctx, pkt, cluster, backend);
-	else if (unlikely(away))
-		why = rewrite_for_device(ctx, pkt, backend);
-	else
-		why = rewrite_macs(ctx, backend);
-	if (unlikely(why))
-		return why;
-	*action = away ? bpf_redirect_map(&devices, backend->ifindex, XDP_DROP) : XDP_TX;
-	return unlikely(*action == XDP_DROP) ? REASON_no_device : pkt->picked;
+	if (unlikely(!can_turn_by_ipip(ctx, pkt, backend, &outer)))
+		return forward(ctx, pkt, cluster, backend, action);
+	why = turn_by_ipip(ctx, pkt, cluster, backend, &outer);
+	*action = likely(why != REASON_no_headroom) ? XDP_TX : XDP_ABORTED;
+	return why;
 }
 
 #endif

@@ -23,7 +23,8 @@ static __always_inline enum reason reason_of_icmp_error(const struct packet *pkt
 /* The way from the service on; what is known of *pkt when this is inlined makes it short. */
 static __always_inline enum reason decide(struct xdp_md *ctx, struct packet *pkt, struct state *now,
 					  const struct cluster *cluster,
-					  const struct service *service, uint32_t *action)
+					  const struct service *service, bool plain,
+					  uint32_t *action)
 {
 	const struct backend *backend;
 
@@ -40,16 +41,17 @@ static __always_inline enum reason decide(struct xdp_md *ctx, struct packet *pkt
 		return REASON_no_backend;
 	if (pkt->protocol)
 		pkt->picked = reason_of_icmp_error(pkt);
-	return forward(ctx, pkt, cluster, backend, action);
+	return plain ? forward_plain(ctx, pkt, cluster, backend, action)
+		     : forward(ctx, pkt, cluster, backend, action);
 }
 
 static __always_inline uint32_t decide_and_conclude(struct xdp_md *ctx, struct packet *pkt,
 						    struct state *now,
-						    const struct service *service)
+						    const struct service *service, bool plain)
 {
 	const struct cluster *cluster = &now->cluster[pkt->bank];
 	uint32_t action = XDP_ABORTED;
-	enum reason why = decide(ctx, pkt, now, cluster, service, &action);
+	enum reason why = decide(ctx, pkt, now, cluster, service, plain, &action);
 
 	return conclude(pkt, why, action);
 }
@@ -59,16 +61,11 @@ static __always_inline uint32_t send_stamped(struct xdp_md *ctx, struct packet p
 					     const struct backend *backend)
 {
 	uint32_t action = XDP_ABORTED;
-	struct outer outer;
 	enum reason why;
 
 	if (likely(turn_round(ctx, backend)))
 		return conclude(&pkt, REASON_stamp, XDP_TX);
-	if (likely(can_turn_by_ipip(ctx, &pkt, backend, &outer))) {
-		why = turn_by_ipip(ctx, &pkt, cluster, backend, &outer);
-		return conclude(&pkt, why, why == REASON_stamp ? XDP_TX : XDP_ABORTED);
-	}
-	why = forward(ctx, &pkt, cluster, backend, &action);
+	why = forward_plain(ctx, &pkt, cluster, backend, &action);
 	return conclude(&pkt, why, action);
 }
 
@@ -89,7 +86,7 @@ static __always_inline uint32_t balance_plain(struct xdp_md *ctx, struct packet 
 		backend = pick_at_once(ctx, &stamped, now, cluster, service);
 	if (likely(backend))
 		return send_stamped(ctx, stamped, cluster, backend);
-	return decide_and_conclude(ctx, pkt, now, service);
+	return decide_and_conclude(ctx, pkt, now, service, true);
 }
 
 /* What is not a whole TCP segment may still be about a service. */
@@ -130,7 +127,7 @@ __noinline int balance_uncommon(struct xdp_md *ctx)
 	if (why)
 		return conclude(&pkt, why, XDP_ABORTED);
 	service = find_line(&pkt, pkt.dport, &now->cluster[pkt.bank]);
-	return decide_and_conclude(ctx, &pkt, now, service);
+	return decide_and_conclude(ctx, &pkt, now, service, false);
 }
 
 /* Each family has its own copy of the way, which is shorter for knowing which it is. */
