@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,14 +82,15 @@ static struct tables *new_tables(void)
 	return tables;
 }
 
+/* The state first: another version may have other maps. */
 static enum status open_maps(struct tables *tables, const char *pin_dir)
 {
-	enum status status = DONE;
+	enum status status = open_map(tables, pin_dir, STATE);
 
-	for (int map = 0; !status && map < MAPS; map++)
-		status = open_map(tables, pin_dir, map);
 	if (!status && tables_state(tables)->abi && tables_state(tables)->abi != LB_ABI)
 		status = fail(NOT_LOADED, "what is loaded at '%s' " OTHER_VERSION, pin_dir);
+	for (int map = STATE + 1; !status && map < MAPS; map++)
+		status = open_map(tables, pin_dir, map);
 	return status;
 }
 

@@ -20,7 +20,8 @@ LOADER = os.path.join(BUILD, "mptcp-lb")
 DONE, FAILED, USAGE, NOT_LOADED, BAD_CONFIG = range(5)
 NOBODY = 65534
 KILLS = 40
-MAPS = ("state", "services", "backends", "secrets", "rings", "counters", "devices")
+MAPS = ("state", "services", "backends", "secrets", "rings", "flows", "counters", "stamped",
+        "devices")
 
 CLUSTER = "cluster:\n  epoch: 0\n  secrets: {0: %(dir)s/secret.0}\n"
 SERVICE = """services:
@@ -460,6 +461,7 @@ class Trial:
         value[0] = "00" if value[0] == "ff" else "ff"
         run(BPFTOOL, "map", "update", "pinned", state, "key", "hex", "00", "00", "00", "00",
             "value", "hex", *value)
+        os.unlink(os.path.join(self.room.pins, "stamped"))  # it may have other maps, too
         for words in ("show", "stats", "apply {dir}/good.yaml", "backend del 9", "load"):
             self.room.refused(words, "what is loaded at '{pins}' " + OTHER_VERSION, NOT_LOADED)
         self.restart()
