@@ -43,7 +43,8 @@ MAPS = {
         "rings": "the configuration, spread over 65537 slots",
         "flows": "the caches of services with `flows`: none",
         "devices": "which devices backends are behind",
-        "counters": "packets, by service and reason",
+        "counters": "packets, by service and reason, and by backend",
+        "stamped": "those with a stamp, by service and by backend",
 }
 # A table of flows would have to be one of these, or an array with a place for each flow.
 KINDS_FOR_FLOWS = ("hash", "lru_hash", "percpu_hash", "lru_percpu_hash", "sk_storage", "queue",
