@@ -114,7 +114,7 @@ static __always_inline enum reason forward(struct xdp_md *ctx, const struct pack
 	return unlikely(*action == XDP_DROP) ? REASON_no_device : pkt->picked;
 }
 
-/* The first words of an outer IPv4 header, which say what write_ipv4() is told elsewhere. */
+/* The first words of an outer IPv4 header. */
 struct outer {
 	__be32 first, second;
 };

@@ -20,10 +20,13 @@ static __always_inline enum reason reason_of_icmp_error(const struct packet *pkt
 	return pkt->picked == REASON_join_port ? REASON_join_port : REASON_icmp_ring;
 }
 
-/* The way from the service on; what is known of *pkt when this is inlined makes it short. */
+/*
+ * The way from the service on; what is known of *pkt when this is inlined makes it short.
+ * is_plain: parse_plain_ipv4() or its like has taken it.
+ */
 static __always_inline enum reason decide(struct xdp_md *ctx, struct packet *pkt, struct state *now,
 					  const struct cluster *cluster,
-					  const struct service *service, bool plain,
+					  const struct service *service, bool is_plain,
 					  uint32_t *action)
 {
 	const struct backend *backend;
@@ -41,17 +44,17 @@ static __always_inline enum reason decide(struct xdp_md *ctx, struct packet *pkt
 		return REASON_no_backend;
 	if (pkt->protocol)
 		pkt->picked = reason_of_icmp_error(pkt);
-	return plain ? forward_plain(ctx, pkt, cluster, backend, action)
-		     : forward(ctx, pkt, cluster, backend, action);
+	return is_plain ? forward_plain(ctx, pkt, cluster, backend, action)
+			: forward(ctx, pkt, cluster, backend, action);
 }
 
 static __always_inline uint32_t decide_and_conclude(struct xdp_md *ctx, struct packet *pkt,
 						    struct state *now,
-						    const struct service *service, bool plain)
+						    const struct service *service, bool is_plain)
 {
 	const struct cluster *cluster = &now->cluster[pkt->bank];
 	uint32_t action = XDP_ABORTED;
-	enum reason why = decide(ctx, pkt, now, cluster, service, plain, &action);
+	enum reason why = decide(ctx, pkt, now, cluster, service, is_plain, &action);
 
 	return conclude(pkt, why, action);
 }

@@ -109,7 +109,7 @@ struct backend {
 	uint32_t near_ifindex;  /* ifindex, if it is forwarded to by l2; else 0 */
 	struct address address; /* also of one that was removed, if removed_at is not 0 */
 	uint64_t removed_at;    /* wall clock in s */
-	uint32_t ipip_ifindex;  /* the same for ipip to an IPv4 address */
+	uint32_t ipip_ifindex;  /* ifindex, if it is forwarded to by ipip over IPv4; else 0 */
 	uint8_t unused[4];
 	/* Bit id - 1: it is a member of that service and not down. */
 	uint32_t services[MEMBER_WORDS];
@@ -204,8 +204,8 @@ struct state {
 #define STAMPED_BACKENDS 2048
 
 struct stamped {
-	uint64_t services[MAX_SERVICES]; /* by id % MAX_SERVICES */
-	uint64_t backends[STAMPED_BACKENDS];
+	uint64_t services[MAX_SERVICES]; /* by id % MAX_SERVICES; an address's line has no stamps */
+	uint64_t backends[STAMPED_BACKENDS]; /* to be added to those among COUNTERS */
 };
 
 #define STAMPED_PARTS (MAX_BACKENDS / STAMPED_BACKENDS)

@@ -8,8 +8,8 @@
 #include "lb_groups.h"
 #include "results.h"
 
-#define LOADS_MAX 16
-#define ROUNDS_MAX 16
+#define LOADS_MAX 8
+#define ROUNDS_MAX 32
 #define ROWS_MAX 512
 
 /* One line of the table. */

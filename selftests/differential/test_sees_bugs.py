@@ -33,8 +33,12 @@ BUGS = (
     ("the second VLAN tag is forgotten", "#define VLAN_TAGS_MAX 2", "#define VLAN_TAGS_MAX 1"),
     ("DF is not repeated by outer headers",
      "<< 16 | inner->fragment)", "<< 16)"),
-    ("nor by those of stamped packets, which have a shorter way",
+    ("nor by those of plain packets, which have a shorter way",
      "be32(0xffff0000 | IPV4_DF)", "be32(0xffff0000)"),
+    ("tunnels turn round what is on its way to a backend",
+     "length <= backend->mtu && !is_sent_on(eth, backend)", "length <= backend->mtu && eth"),
+    ("what is longer than a tunnel's MTU is put in as it is",
+     "return likely(length && length <= backend->mtu &&", "return likely(length &&"),
     ("stamped packets are counted for the service with the next id",
      "services[pkt->service % MAX_SERVICES]", "services[(pkt->service + 1) % MAX_SERVICES]"),
 )

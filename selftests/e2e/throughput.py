@@ -25,7 +25,7 @@ from wire import DEVICES, ServerSide, Wire
 
 ROUNDS = int(os.environ.get("ROUNDS", "21"))
 LINK = os.environ.get("LINK")
-BURST = "1mb"  # a millisecond at 10 Gbit/s; more than the segments of a veth
+BURST = "1mb"  # more than a segment of a veth
 SECONDS_EACH = 0.5
 PROTOCOLS = {"TCP": (6, 1 << 19), "MPTCP": (262, 1 << 25)}  # the number, the largest window
 LAYERS = ("without", "sysctls", "programs")
@@ -103,6 +103,8 @@ def report(kind, rates):
 
 def main():
     exit_on_signals()
+    if LINK:
+        print(f"by a link of {LINK}")
     found = {layer: [] for layer in LAYERS}
     with Wire(bare=True) as net:
         side = ServerSide(net)

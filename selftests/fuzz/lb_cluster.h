@@ -38,8 +38,8 @@ static void add_line(const uint8_t address[16], uint16_t port, uint16_t id)
 {
 	struct service service = {
 		.id = id,
-		.stamps = port != PORT_STAMPS_OFF,
-		.by_stamp = port != PORT_STAMPS_OFF && port != PORT_FLOWS_ALL,
+		.stamps = port && port != PORT_STAMPS_OFF,
+		.by_stamp = port && port != PORT_STAMPS_OFF && port != PORT_FLOWS_ALL,
 		.member_word = (id - 1) / 32 % MEMBER_WORDS,
 		.member_bit = 1u << (id - 1) % 32,
 		.flows = port == PORT_FLOWS_JOINS ? FLOWS_JOINS
@@ -92,7 +92,8 @@ static void add_backends(void)
 			.mtu = index & 2 ? MTU : PACKET_LENGTH_MIN,
 			.df_clear_mtu = index & 4 ? MTU : PACKET_LENGTH_MIN,
 			.near_ifindex = index % 3 == FORWARD_L2 ? 1 + index / 128 : 0,
-			.ipip_ifindex = index % 6 == 2 * FORWARD_IPIP ? 1 + index / 128 : 0,
+			.ipip_ifindex =
+				index % 3 == FORWARD_IPIP && !(index & 1) ? 1 + index / 128 : 0,
 		};
 		if (index != IS_DOWN)
 			memset(added[index].services, 0xff, sizeof(added[index].services));
