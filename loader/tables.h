@@ -35,6 +35,10 @@ const struct backend *tables_backend(struct tables *tables, uint32_t index);
 /* Sums of the per-CPU counters, COUNTERS of them, into an array that the caller frees. */
 enum status tables_counters(struct tables *tables, uint64_t **sums);
 
+/* Adds one value of `stamped` to the places that it would have among COUNTERS. */
+void tables_add_stamped(uint64_t sums[static COUNTERS], uint32_t part,
+			const struct stamped *stamped);
+
 /* The id of the live service at an address and port, 0 if there is none. */
 uint16_t tables_service_id(struct tables *tables, const struct address *address, uint16_t port);
 

@@ -37,7 +37,8 @@ static int add_counters(struct tables *tables, uint64_t *sums)
 	return err == -ENOENT ? 0 : err; /* which says that there are no more */
 }
 
-static void add_part(uint64_t *sums, uint32_t part, const struct stamped *stamped)
+void tables_add_stamped(uint64_t sums[static COUNTERS], uint32_t part,
+			const struct stamped *stamped)
 {
 	uint64_t *backends = sums + COUNTER_BACKENDS + part * STAMPED_BACKENDS;
 
@@ -56,7 +57,7 @@ static int add_stamped(struct tables *tables, uint64_t *sums)
 	for (uint32_t part = 0; !err && part < STAMPED_PARTS; part++) {
 		err = bpf_map_lookup_elem(tables->fd[STAMPED_MAP], &part, values);
 		for (int cpu = 0; !err && cpu < cpus; cpu++)
-			add_part(sums, part, &values[cpu]);
+			tables_add_stamped(sums, part, &values[cpu]);
 	}
 	free(values);
 	return err;

@@ -6,18 +6,6 @@
 #include "../include/reason.h"
 #include "fixture.h"
 
-static inline int counter_rows_open(const char *name)
-{
-	char path[128];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", fixture_pins, name);
-	fd = bpf_obj_get(path);
-	if (fd < 0)
-		fixture_die(path);
-	return fd;
-}
-
 /* Of backends below STAMPED_BACKENDS, which is all that these tests have. */
 static inline void counter_rows_add_stamped(uint64_t *sums, uint32_t rows)
 {
@@ -27,7 +15,7 @@ static inline void counter_rows_add_stamped(uint64_t *sums, uint32_t rows)
 
 	if (!values) {
 		values = calloc(cpus, sizeof(*values));
-		fd = counter_rows_open("stamped");
+		fd = fixture_open_pin("stamped");
 	}
 	if (bpf_map_lookup_elem(fd, &part, values))
 		fixture_die("can't read the counters of stamped packets");
@@ -48,7 +36,7 @@ static inline void counter_rows_read(uint64_t *sums, uint32_t rows)
 	if (!values) {
 		values = calloc((size_t)COUNTERS * cpus, sizeof(*values));
 		keys = calloc(COUNTERS, sizeof(*keys));
-		fd = counter_rows_open("counters");
+		fd = fixture_open_pin("counters");
 	}
 	if (bpf_map_lookup_batch(fd, NULL, &next, keys, values, &count, NULL) || count != wanted)
 		fixture_die("can't read the counters");

@@ -33,16 +33,11 @@ static inline void decision_publish(const struct config *config)
 
 static inline void decision_load(const char *name, const struct config *config)
 {
-	char path[128];
-
 	fixture_network(name);
 	if (cmd_load(&(struct words){}) || tables_open(fixture_pins, &decision_tables))
 		fixture_die("can't load");
 	decision_publish(config);
-	snprintf(path, sizeof(path), "%s/lb", fixture_pins);
-	decision_program = bpf_obj_get(path);
-	if (decision_program < 0)
-		fixture_die("can't open the program");
+	decision_program = fixture_open_pin("lb");
 }
 
 static inline void decision_unload(void)

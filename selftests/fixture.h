@@ -53,16 +53,27 @@ static inline void fixture_network(const char *name)
 	atexit(fixture_unpin);
 }
 
+/* A map or program of the balancer's, by the name that it is pinned under. */
+static inline int fixture_open_pin(const char *name)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", fixture_pins, name);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		fixture_die(path);
+	return fd;
+}
+
 /*
  * Another object's map of devices becomes the balancer's. The kernel adds a flag to device
  * maps, so libbpf 1.1 takes the pinned one for another's and would not reuse it by name.
  */
 static inline void fixture_share_devices(struct bpf_map *devices)
 {
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/devices", fixture_pins);
-	if (bpf_map__set_pin_path(devices, NULL) || bpf_map__reuse_fd(devices, bpf_obj_get(path)))
+	if (bpf_map__set_pin_path(devices, NULL) ||
+	    bpf_map__reuse_fd(devices, fixture_open_pin("devices")))
 		fixture_die("can't share the map of devices");
 }
 

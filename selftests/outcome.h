@@ -41,16 +41,11 @@ static uint32_t rows;
 
 static inline void decision_begin(void)
 {
-	char path[128];
-
 	fixture_network("decision");
 	if (cmd_load(&(struct words){}) || tables_open(fixture_pins, &tables))
 		fixture_die("can't load");
 	fixture_freeze_clock(tables, WALL_MS);
-	snprintf(path, sizeof(path), "%s/lb", fixture_pins);
-	program = bpf_obj_get(path);
-	if (program < 0)
-		fixture_die("can't open the program");
+	program = fixture_open_pin("lb");
 }
 
 static inline void decision_end(void)

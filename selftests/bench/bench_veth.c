@@ -252,15 +252,12 @@ static void measure_all(struct subject *subjects, size_t count)
 
 int main(void)
 {
-	char path[128];
-
 	mkdir(PERFORMANCE_DIR, 0777);
 	stay_on_one_cpu();
 	fixture_network("veth");
 	make_network();
 	load();
-	snprintf(path, sizeof(path), "%s/lb", fixture_pins);
-	balancer = bpf_obj_get(path);
+	balancer = fixture_open_pin("lb");
 	fill_minimal();
 	publish(find_group("l2"));
 	struct subject subjects[] = {

@@ -14,7 +14,6 @@
 #include <linux/bpf.h>
 #include <sys/mman.h>
 
-#include "../../include/reason.h"
 #include "../../loader/bpffs.h"
 #include "../../loader/cmd.h"
 #include "fixture.h"
@@ -168,16 +167,10 @@ static uint32_t take_counter(uint32_t first, uint32_t end)
 	return found;
 }
 
-/* Into the places that they would have among the other counters. */
 static void move_stamped(void)
 {
-	for (uint32_t id = 1; id <= MAX_SERVICES; id++)
-		for (int part = 0; part < STAMPED_PARTS; part++)
-			counters[id * COUNTER_REASONS + REASON_stamp] +=
-				stamped[part].services[id % MAX_SERVICES];
-	for (uint32_t i = 0; i < MAX_BACKENDS; i++)
-		counters[COUNTER_BACKENDS + i] +=
-			stamped[i / STAMPED_BACKENDS].backends[i % STAMPED_BACKENDS];
+	for (uint32_t part = 0; part < STAMPED_PARTS; part++)
+		tables_add_stamped(counters, part, &stamped[part]);
 	memset(stamped, 0, STAMPED_PARTS * sizeof(*stamped));
 }
 

@@ -232,11 +232,8 @@ static void count_entries(int fd, struct caches *caches)
 static struct caches count_caches(uint32_t first)
 {
 	struct caches caches = {};
-	char path[128];
-	int flows;
+	int flows = fixture_open_pin("flows");
 
-	snprintf(path, sizeof(path), "%s/flows", fixture_pins);
-	flows = bpf_obj_get(path);
 	for (uint32_t id = first, map_id; id < MAX_FLOW_CACHES; id += FLOW_CACHES) {
 		int inner = bpf_map_lookup_elem(flows, &id, &map_id) ? -1
 								     : bpf_map_get_fd_by_id(map_id);

@@ -666,7 +666,6 @@ static int load_poisoned(void)
 static void set_up(void)
 {
 	struct config *config = make_config();
-	char path[128];
 
 	fixture_network("rows");
 	if (cmd_load(&(struct words){}) || tables_open(fixture_pins, &tables))
@@ -674,10 +673,7 @@ static void set_up(void)
 	if (tables_publish(tables, config))
 		fixture_die("can't publish");
 	fixture_freeze_clock(tables, WALL_MS);
-	snprintf(path, sizeof(path), "%s/lb", fixture_pins);
-	program = bpf_obj_get(path);
-	if (program < 0)
-		fixture_die("can't open the program");
+	program = fixture_open_pin("lb");
 	poisoned = load_poisoned();
 	config_free(config);
 }

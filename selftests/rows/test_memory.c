@@ -62,21 +62,9 @@ static uint64_t memory_of(int fd)
 	return bytes / 1024;
 }
 
-static int open_map(const char *name)
-{
-	char path[128];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", fixture_pins, name);
-	fd = bpf_obj_get(path);
-	if (fd < 0)
-		fixture_die(path);
-	return fd;
-}
-
 static uint64_t memory_of_map(const char *name)
 {
-	int fd = open_map(name);
+	int fd = fixture_open_pin(name);
 	uint64_t kilobytes = memory_of(fd);
 
 	close(fd);
@@ -86,7 +74,7 @@ static uint64_t memory_of_map(const char *name)
 /* A map of maps, and all that are in it. */
 static uint64_t memory_of_maps(const char *name, uint32_t places, uint32_t *count)
 {
-	int outer = open_map(name), inner;
+	int outer = fixture_open_pin(name), inner;
 	uint64_t kilobytes = memory_of(outer);
 	uint32_t id;
 

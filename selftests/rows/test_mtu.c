@@ -311,18 +311,6 @@ static struct config *make_config(void)
 	return config;
 }
 
-static int open_pin(const char *name)
-{
-	char path[128];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", fixture_pins, name);
-	fd = bpf_obj_get(path);
-	if (fd < 0)
-		fixture_die("can't open a pin");
-	return fd;
-}
-
 static void load_poisoned(void)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, open_options, .pin_root_path = fixture_pins);
@@ -360,8 +348,8 @@ static void set_up(void)
 	if (cmd_load(&(struct words){}) || tables_open(fixture_pins, &tables))
 		fixture_die("can't load");
 	publish(DF_CLEAR_TOO_BIG);
-	program = open_pin("lb");
-	program_frags = open_pin("lb_frags");
+	program = fixture_open_pin("lb");
+	program_frags = fixture_open_pin("lb_frags");
 	load_poisoned();
 }
 
