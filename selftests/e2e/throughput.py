@@ -75,6 +75,7 @@ def measure(net, name, task):
 
 
 def bound(net):
+    print(f"by a link of {LINK}", flush=True)
     for end, device in DEVICES.items():
         net[end].run("tc", "qdisc", "add", "dev", device, "root", "tbf", "rate", LINK, "burst",
                      BURST, "latency", "20ms")
@@ -103,8 +104,6 @@ def report(kind, rates):
 
 def main():
     exit_on_signals()
-    if LINK:
-        print(f"by a link of {LINK}")
     found = {layer: [] for layer in LAYERS}
     with Wire(bare=True) as net:
         side = ServerSide(net)
